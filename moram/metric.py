@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['NORMALIZATIONS', 'relevance', 'empty_maps', 'cumulative_importance', 'accuracy_curve', 'pixel_accuracy_curve',
-           'accuracy_auc', 'pixel_accuracy_auc', 'auc_ceiling', 'Mean', 'mean_interval']
+           'accuracy_auc', 'pixel_accuracy_auc', 'auc_ceiling', 'inside_contrast', 'high_share', 'Mean',
+           'mean_interval']
 
 # %% ../nbs/05_metric.ipynb #4c6e3b94
 from typing import NamedTuple
@@ -49,7 +50,7 @@ def empty_maps(
     "Whether a map has no R, since its sum is 0 after normalisation."
     return (relevance(maps, normalize) == 0).all(2).all(1)
 
-# %% ../nbs/05_metric.ipynb #8332492f
+# %% ../nbs/05_metric.ipynb #d9493f84
 def cumulative_importance(
     maps: Tensor,  # [N, H, W], float, any sign
     normalize: str = "sum",  # one of `NORMALIZATIONS`
@@ -59,22 +60,26 @@ def cumulative_importance(
     order = torch.from_numpy(np.argsort(R.detach().numpy(), axis=1)) if R.device.type == "cpu" else R.argsort(1)  # NumPy's is 4 times faster
     ordered = R.gather(1, order)
     running = ordered.cumsum(1, dtype=torch.float64)
-    tied = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != 0)
-    if tied.any():
-        running = _share_ties(running, tied)
+    _share_ties(running, ordered)
     return torch.empty_like(running).scatter_(1, order, running).view(maps.shape)
 
 
 def _share_ties(
-    running: Tensor,  # [N, P], cumulative sums in ascending order
-    tied: Tensor,  # [N, P - 1], bool: whether a pixel equals the one before it
-) -> Tensor:  # [N, P]
-    "Equal pixels share the mean of their cumulative sums, which is that of the first and the last."
-    n, size = running.shape
-    place, edge = torch.arange(size, device=running.device).expand(n, size), running.new_zeros(n, 1, dtype=torch.bool)
-    first = place.masked_fill(torch.cat([edge, tied], 1), 0).cummax(1).values
-    last = place.masked_fill(torch.cat([tied, edge], 1), size).flip(1).cummin(1).values.flip(1)
-    return (running.gather(1, first) + running.gather(1, last)) / 2
+    running: Tensor,  # [N, P], cumulative sums in ascending order; changed in place
+    ordered: Tensor,  # [N, P], the values that were summed
+) -> None:
+    "Equal values share the mean of their cumulative sums, which is that of the first and the last."
+    tied = torch.zeros_like(ordered, dtype=torch.bool)  # equals the one before it
+    torch.eq(ordered[:, 1:], ordered[:, :-1], out=tied[:, 1:])
+    place = (tied & (ordered != 0)).flatten().nonzero()[:, 0]  # few of them, as a rule
+    if len(place) == 0:
+        return
+    flat, gap = running.view(-1), place.diff() > 1
+    edge = gap.new_ones(1)
+    first, last = place[torch.cat([edge, gap])] - 1, place[torch.cat([gap, edge])]
+    mean = (flat[first] + flat[last]) / 2
+    flat[place] = mean[torch.cat([edge * 0, gap]).cumsum(0)]
+    flat[first] = mean
 
 # %% ../nbs/05_metric.ipynb #95353417
 def _check_masks(maps: Tensor, masks: Tensor) -> None:
@@ -147,6 +152,25 @@ def auc_ceiling(
         right = n - m + (m * q + m * (m + 1) / 2 - q * (q + 1) / 2) / (m + q).clamp(min=1)
         best = best.maximum(right / n)
     return torch.where(m == 0, 1, best)  # an empty map is right everywhere on an empty mask
+
+# %% ../nbs/05_metric.ipynb #9994d497
+def inside_contrast(
+    maps: Tensor,  # [N, H, W], float
+    masks: Tensor,  # [N, H, W], bool
+) -> Tensor:  # [N], units of the maps; NaN for empty and full masks
+    "Mean of a map inside the mask minus its mean outside. ValueError for masks that do not fit."
+    _check_masks(maps, masks)
+    return (maps * masks).sum((1, 2)) / masks.sum((1, 2)) - (maps * ~masks).sum((1, 2)) / (~masks).sum((1, 2))
+
+
+def high_share(
+    maps: Tensor,  # [N, H, W], float
+    masks: Tensor,  # [N, H, W], bool
+) -> Tensor:  # [N], in [0, 1]; NaN for empty masks
+    "The share of the mask on which a map exceeds the middle of its range. ValueError for masks that do not fit."
+    _check_masks(maps, masks)
+    middle = (maps.amin((1, 2), keepdim=True) + maps.amax((1, 2), keepdim=True)) / 2
+    return ((maps > middle) & masks).sum((1, 2)) / masks.sum((1, 2))
 
 # %% ../nbs/05_metric.ipynb #b3eb85a4
 class Mean(NamedTuple):

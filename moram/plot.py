@@ -57,7 +57,7 @@ def show_image(
     ax.set(xticks=[], yticks=[])
     return ax.imshow(image.detach().cpu().float().clamp(0, 1).expand(3, -1, -1).permute(1, 2, 0), interpolation="nearest")
 
-# %% ../nbs/06_plot.ipynb #93b782ad
+# %% ../nbs/06_plot.ipynb #48c7d1d8
 def table1(
     images: Tensor,  # [N, 3, H, W] in [0, 1], the columns
     titles: list[str],  # N column titles
@@ -69,7 +69,7 @@ def table1(
     axes = fig.subplots(len(rows) + 1, len(images) + 1, squeeze=False, width_ratios=[1] * len(images) + [0.06])
     for ax, image, title in zip(axes[0], images, titles):
         show_image(ax, image)
-        ax.set_title(title)
+        ax.set_title(title, fontsize=9)
     axes[0, 0].set_ylabel("image")
     axes[0, -1].remove()
     for (*row, bar), (name, (maps, style)) in zip(axes[1:], rows.items()):
@@ -101,7 +101,7 @@ def compare(
         fig.colorbar(drawn, ax=list(axes), shrink=0.6, label=f"{style}, {unit}" if len(bars) > 1 else unit)
     return fig
 
-# %% ../nbs/06_plot.ipynb #784866af
+# %% ../nbs/06_plot.ipynb #de999c6a
 def figure1(
     r: Tensor,  # [K], thresholds in [0, 1]
     curves: Mapping[str, Mapping[str, Tensor]],  # panel title -> method -> mean accuracy [K]
@@ -113,7 +113,7 @@ def figure1(
     for ax, (panel, methods) in zip(axes, curves.items(), strict=True):
         for (name, accuracy), line in zip(methods.items(), ("-", "--", ":", "-."), strict=False):
             ax.plot(r, accuracy, line, label=f"{name} ({areas[panel][name]:.3f})")
-        ax.set(title=panel, xlabel="r", xlim=(0, 1), ylim=(0, 1))
+        ax.set(title=panel, xlabel="r", xlim=(0, 1), ylim=(0, 1), xticks=(0, 0.5, 1))
         ax.legend(fontsize=7, loc="lower right")
     axes[0].set_ylabel("pixel accuracy")
     return fig

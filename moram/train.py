@@ -155,7 +155,7 @@ def _one_epoch(model: nn.Module, batches: Iterable, accelerator: Accelerator, op
         raise FloatingPointError(f"the loss is {mean}: the training diverged; lower the learning rate")
     return mean
 
-# %% ../nbs/02_train.ipynb #01b1e005
+# %% ../nbs/02_train.ipynb #7bae1ace
 @dataclass(frozen=True)
 class Preset:
     "What to train: the model's width, the data, the length."
@@ -170,7 +170,7 @@ class Preset:
 
 PRESETS = {
     "smoke": Preset(width=1 / 16, size=32, n=640, epochs=1),
-    "laptop": Preset(width=1 / 4, size=64, n=30_000, epochs=6),
+    "laptop": Preset(width=1 / 4, size=64, n=30_000, epochs=5),
     "paper": Preset(width=1.0, size=224, n=30_000, epochs=10),
 }
 
