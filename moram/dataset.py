@@ -67,10 +67,11 @@ def rows(
 def _split(start: float, stop: float, doc: str) -> property:
     return property(lambda self: range(int(start * len(self)), int(stop * len(self))), doc=doc)
 
-# %% ../nbs/00_dataset.ipynb #b4972b77
+# %% ../nbs/00_dataset.ipynb #4be4bc06
 class MaskedDataset(Dataset):
-    "Images, targets and masks by row number; a subclass sets `targets` and defines `images` and `masks`."
+    "Images, targets and masks by row number; a subclass sets `arguments` and `targets`, and defines `images` and `masks`."
 
+    arguments: dict  # cls(**arguments) is the same data set
     targets: Tensor  # [n], float32
     train = _split(0.0, 0.8, "Row numbers of the training images: the first 80%.")
     valid = _split(0.8, 0.9, "Row numbers of the validation images: the next 10%.")
@@ -87,6 +88,9 @@ class MaskedDataset(Dataset):
     def __len__(self) -> int:
         return len(self.targets)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
+
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:  # image [3, H, W], target []
         if not -len(self) <= i < len(self):
             raise IndexError(f"index {i} is out of range for {len(self)} images")
@@ -100,7 +104,7 @@ class MaskedDataset(Dataset):
         within = range(len(self)) if within is None else within
         return within[(self.targets[rows(within)] - target).abs().argmin().item()]
 
-# %% ../nbs/00_dataset.ipynb #a78c7b8f
+# %% ../nbs/00_dataset.ipynb #2a9efe0c
 class RectangleDataset(MaskedDataset):
     "Images with one rectangle each; the target is the sine of its rescaled area (paper, section 4)."
 
@@ -127,9 +131,6 @@ class RectangleDataset(MaskedDataset):
 
     def images(self, index) -> Tensor:  # [N, 3, H, W], float32 in [0, 1]
         return torch.where(self.masks(index)[:, None], self.foreground, self.background)
-
-    def __repr__(self) -> str:
-        return f"RectangleDataset({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
 
 # %% ../nbs/00_dataset.ipynb #dd38988c
 def _rgb(colour: float | tuple[float, float, float]) -> Tensor:
