@@ -54,7 +54,7 @@ class VGG16GAP(nn.Module):
         activations = self.features((images - self.mean) / self.std)
         return self.head(activations.mean((2, 3))).squeeze(1)
 
-# %% ../nbs/01_model.ipynb #cb0e06a9
+# %% ../nbs/01_model.ipynb #1ef36346
 def _initialize(model: nn.Module, seed: int) -> None:
     "He's normal weights and zero biases, from a generator of its own."
     generator = torch.Generator().manual_seed(seed)
@@ -62,7 +62,8 @@ def _initialize(model: nn.Module, seed: int) -> None:
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             nonlinearity = "relu" if isinstance(layer, nn.Conv2d) else "linear"
             nn.init.kaiming_normal_(layer.weight, nonlinearity=nonlinearity, generator=generator)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 # %% ../nbs/01_model.ipynb #d0178a5d
 @contextmanager
