@@ -123,10 +123,10 @@ def decode(png):
 
 
 def pixels(image):
-    "The pixels [H, W, 3] that the browser has decoded for an <img>."
+    "The pixels [H, W, 3] that the browser has decoded for an <img>; None while it is replaced by another."
     url = image.evaluate(
         """async image => {
-            await image.decode()
+            try { await image.decode() } catch { return null }
             const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight)
             canvas.getContext('2d').drawImage(image, 0, 0)
             const blob = await canvas.convertToBlob()
@@ -137,7 +137,7 @@ def pixels(image):
             })
         }"""
     )
-    return decode(base64.b64decode(url.split(",")[1]))
+    return url and decode(base64.b64decode(url.split(",")[1]))
 
 
 def wait_for(image, png, seconds=20):
@@ -145,9 +145,10 @@ def wait_for(image, png, seconds=20):
     expected, deadline = decode(png), time.monotonic() + seconds
     while True:
         found = pixels(image)
-        if found.shape == expected.shape and (found == expected).all():
+        comparable = found is not None and found.shape == expected.shape
+        if comparable and (found == expected).all():
             return
         if time.monotonic() > deadline:
-            different = (found != expected).any(2).mean() if found.shape == expected.shape else 1
-            raise AssertionError(f"the picture differs in {different:.1%} of its pixels: {found.shape}, {expected.shape}")
+            different = f"{(found != expected).any(2).mean():.1%} of the pixels differ" if comparable else "another size"
+            raise AssertionError(f"not the picture that the state gives: {different}")
         time.sleep(0.05)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from browser import decode, free_port, open_page, pixels, serve, serve_lab, wait_for
 from PIL import Image
-from torch.utils.data import Subset
 
 from moram.explore import find_parts
 from moram.scenes import CurveState, HeatmapState, MeanCurves, Scenes, curve_picture, find_nearest, find_targets, heatmap_picture
@@ -142,8 +141,9 @@ WATCH = """image => {
         window.pictures += 1
         const start = moved
         moved = null
-        await image.decode()
-        requestAnimationFrame(() => requestAnimationFrame(now => { if (start !== null) window.times.push(now - start) }))
+        try { await image.decode() } catch { return }  // replaced meanwhile
+        const painted = () => { if (start !== null) window.times.push(performance.now() - start) }
+        requestAnimationFrame(() => setTimeout(painted))  // after the frame that shows it
     })
     observer.observe(image, {attributes: true, attributeFilter: ['src']})
     window.watched.signal.addEventListener('abort', () => observer.disconnect())
@@ -230,8 +230,7 @@ def test_lab(folder, screenshots):
         box = page.locator(".jp-CodeCell", has_text="explorer = Explorer(model, Subset").locator(".jp-OutputArea-output").first
         box.scroll_into_view_if_needed()
         model, data = find_parts()
-        test = Subset(data, data.test)
-        look = Looker(page, box, test, model, find_nearest(find_targets(test), 0.95))
+        look = Looker(page, box, data, model, find_nearest(find_targets(data), 0.95))
         look.tick("RAM")
         look.check()
         box.screenshot(path=screenshots / "explorer-lab.png")

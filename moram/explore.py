@@ -6,7 +6,7 @@
 __all__ = ['shown_in', 'out_of_sight', 'Screen', 'Picker', 'HeatmapExplorer', 'heatmap_state', 'CurveExplorer', 'curve_state',
            'Explorer', 'FolderDataset', 'find_parts', 'app_notebook', 'launch', 'prepared']
 
-# %% ../nbs/07_explore.ipynb #130b3c24
+# %% ../nbs/07_explore.ipynb #57aef446
 import base64
 import html
 import importlib.util
@@ -21,7 +21,7 @@ import ipywidgets as widgets
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 from .dataset import RectangleDataset
 from .metric import NORMALIZATIONS
@@ -284,15 +284,18 @@ class FolderDataset(Dataset):
         with Image.open(self.files[i]) as picture:
             return self.prepare(ImageOps.exif_transpose(picture)), self.targets[i]
 
-# %% ../nbs/07_explore.ipynb #a753392f
+# %% ../nbs/07_explore.ipynb #21a9d460
 def find_parts(
     weights: str = "quarter-128",  # a file of `save_model`, or the name of weights that the package ships
-    images: str | Path | None = None,  # a folder of pictures; None takes the rectangles that the model was trained for
+    images: str | Path | None = None,  # a folder of pictures; None takes the test rectangles of the model's own data
 ) -> tuple[VGG16GAP, Dataset]:
     "The model and the data set of the app. ValueError or FileNotFoundError for weights or a folder that won't do."
     model = load_model(weights) if weights.endswith(".safetensors") else load_pretrained(weights)
     arguments = model.card.get("dataset", {"size": 128})
-    return model, FolderDataset(images, arguments["size"]) if images else RectangleDataset(**arguments)
+    if images:
+        return model, FolderDataset(images, arguments["size"])
+    rectangles = RectangleDataset(**arguments)
+    return model, Subset(rectangles, rectangles.test)
 
 # %% ../nbs/07_explore.ipynb #5e88fc29
 def app_notebook(
@@ -325,13 +328,14 @@ def launch(
         options = [f"--port={port}"] if port else []
         Voila.launch_instance([str(notebook), "--Voila.ip=127.0.0.1", *options, *([] if browser else ["--no-browser"])])
 
-# %% ../nbs/07_explore.ipynb #76e67f0a
-def _small(picture: Picture) -> widgets.VBox:
-    "A picture with few colours, as many of them go into one page, and its words."
-    Image.open(io.BytesIO(picture.png)).quantize(64).save(file := io.BytesIO(), "png", optimize=True)
+# %% ../nbs/07_explore.ipynb #53b8f66b
+def _kept(picture: Picture, colours: int | None = None) -> widgets.VBox:
+    "A picture packed as tightly as can be, and its words. A few colours will do where there are no shades."
+    image = Image.open(io.BytesIO(picture.png))
+    (image.quantize(colours) if colours else image).save(file := io.BytesIO(), "png", optimize=True)
     return widgets.VBox([_image(file.getvalue()), widgets.HTML(out_of_sight(picture.text))])
 
-
+# %% ../nbs/07_explore.ipynb #25a2eae9
 def prepared(
     scenes: Scenes,  # the model and the data set
     index: Sequence[int],  # the images to choose from
@@ -341,12 +345,12 @@ def prepared(
 ) -> widgets.VBox:
     "Both explorers' pictures of a few images, linked in the browser: alive on a page without Python."
     means, thresholds = MeanCurves(scenes), torch.linspace(0, 1, steps).tolist()
-    menu = widgets.Dropdown(options=[describe(scenes[i])[0] for i in index], description="Image")
+    menu = widgets.Dropdown(options=[describe(scenes[i])[0] for i in index], description="Image", layout=widgets.Layout(width="32em"))
     slider = widgets.SelectionSlider(options=[f"{r:.2f}" for r in thresholds], index=steps // 2, description="r")
     pages = []
     for i in index:
-        heatmaps = _small(heatmap_picture(scenes[i], HeatmapState(tuple(methods))))
-        curves = widgets.Stack([_small(curve_picture(scenes[i], CurveState(tuple(methods), normalize, r), means)) for r in thresholds])
+        heatmaps = _kept(heatmap_picture(scenes[i], HeatmapState(tuple(methods))))
+        curves = widgets.Stack([_kept(curve_picture(scenes[i], CurveState(tuple(methods), normalize, r), means), 64) for r in thresholds])
         widgets.jslink((slider, "index"), (curves, "selected_index"))
         pages.append(widgets.VBox([heatmaps, curves]))
     stack = widgets.Stack(pages)

@@ -287,14 +287,15 @@ def colourise(
     place = ((values - low) * (255 / (high - low))).round().clip(0, 255)
     return colour_table(colours)[place.astype(np.uint8)]
 
-# %% ../nbs/06a_scenes.ipynb #f5c54d78
+# %% ../nbs/06a_scenes.ipynb #54b8c9e8
 def enlarge(
     pixels: np.ndarray,  # [H, W, ...]
-    side: int = SIDE,  # of the screen, pixels
+    side: int = SIDE,  # about how long the longer side should be, pixels
 ) -> np.ndarray:  # [h, w, ...]
-    "Repeat each pixel as often as it fits; drop some of an image that is too large."
+    "Repeat each pixel a whole number of times; drop some of an image that is too large."
     height, width = pixels.shape[:2]
-    factor = side // max(height, width) or side / max(height, width)
+    factor = side / max(height, width)
+    factor = round(factor) if factor >= 1 else factor
     rows, columns = (np.minimum((np.arange(max(1, int(n * factor))) / factor).astype(int), n - 1) for n in (height, width))
     return pixels[rows][:, columns]
 
@@ -410,7 +411,7 @@ def describe(scene: Scene) -> list[str]:
     return [f"{scene.name}{note}: {target}prediction {scene.prediction:.3f}",
             f"evidence: {scene.raising:.0%} raises the prediction, {1 - scene.raising:.0%} lowers it"]
 
-# %% ../nbs/06a_scenes.ipynb #7efba4ae
+# %% ../nbs/06a_scenes.ipynb #1f91c91c
 def heatmap_picture(
     scene: Scene,  # the image
     state: HeatmapState,  # how to see it
@@ -421,7 +422,7 @@ def heatmap_picture(
     if state.pixel and not all(0 <= at < n for at, n in zip(state.pixel, size)):
         raise ValueError(f"pixel: row and column {state.pixel} are outside of an image of {size[0]} x {size[1]}")
     limits, lines = heatmap_limits(scene, state), describe(scene)
-    panels = [draw_panel("image", _marked(scene, state, scene.image), ["colour bars: units of the prediction"])]
+    panels = [draw_panel("image", _marked(scene, state, scene.image), ["bars: units of the prediction"])]
     for name in state.methods:
         values, colours = scene.maps[name].numpy(), state.signed_colours if name in scene.signed else state.colours
         mixed = scene.image * (1 - state.opacity) + colourise(values, limits[name], colours) * state.opacity
