@@ -135,6 +135,7 @@ def write_pages(source):
     "Everything that Sphinx reads."
     (source / "api").mkdir(parents=True)
     shutil.copy(ROOT / ".ci" / "conf.py", source)
+    shutil.copytree(ROOT / "nbs" / "images", source / "images")
     fetch_assets(source / "_static")
     # Furo's column is made for prose; code and pictures want more.
     (source / "_static" / "wide.css").write_text("@media (min-width: 82em) { .content { width: 52em; } }\n")

@@ -33,7 +33,7 @@ from .plot import figure1, table1
 from .train import PRESETS, environment, find_preset, pick_device, regression_scores, train_preset
 from .upsample import lanczos
 
-# %% ../nbs/08_cli.ipynb #408a5b67
+# %% ../nbs/08_cli.ipynb #a3311d3d
 def map_batches(
     model: VGG16GAP,  # on the device to use
     dataset: MaskedDataset,  # has `images(index)`
@@ -51,7 +51,7 @@ def map_batches(
         maps = {"RAM": ram(features, head), "Grad-RAM": grad_ram(features), "MoRAM": moram_map(features)}
         yield rows, features.predictions.cpu(), {name: lanczos(m, images.shape[2:]).cpu() for name, m in maps.items()}
 
-
+# %% ../nbs/08_cli.ipynb #3e712118
 def score_images(
     model: VGG16GAP,  # on the device to use
     dataset: MaskedDataset,  # has `images(index)` and `masks(index)`
@@ -82,7 +82,7 @@ def score_images(
                     keep(accuracy_curve(cumulative, masks, r), "curves", normalize, name)
     return _nest({key: torch.cat(values).mean(0) if key[0] == "curves" else torch.cat(values) for key, values in parts.items()})
 
-
+# %% ../nbs/08_cli.ipynb #37c432fa
 def _nest(flat: dict[tuple[str, ...], Tensor]) -> dict:
     "(a, b, c) -> value becomes a -> b -> c -> value."
     nested: dict = {}

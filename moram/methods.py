@@ -80,7 +80,7 @@ def _find_module(model: nn.Module, layer: nn.Module | str) -> nn.Module:
 def _name(layer: nn.Module | str) -> str:
     return repr(layer) if isinstance(layer, str) else f"this {type(layer).__name__}"
 
-# %% ../nbs/03_methods.ipynb #3711df2b
+# %% ../nbs/03_methods.ipynb #bcd8a8ca
 def check_images(
     images: Tensor,  # hopefully [N, C, H, W], float, finite
 ) -> None:
@@ -97,7 +97,7 @@ def check_images(
     if not images.isfinite().all():
         raise ValueError(f"images: {(~images.isfinite()).sum()} of {images.numel()} values are NaN or infinite; clean the images first")
 
-
+# %% ../nbs/03_methods.ipynb #131bf6b0
 @contextmanager
 def _channels_checked(model: nn.Module, images: Tensor) -> Iterator[None]:
     "Report a wrong number of channels as such, rather than as a failed convolution."

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-# %% ../nbs/06_plot.ipynb #940a1df1
+# %% ../nbs/06_plot.ipynb #e143c2c7
 STYLES = {"signed": "RdBu_r", "magnitude": "magma", "heat": "magma"}
 
 
@@ -30,7 +30,7 @@ def value_limits(
     limit = max(abs(low), abs(high)) or 1.0
     return (-limit, limit) if style == "signed" else (0.0, limit)
 
-
+# %% ../nbs/06_plot.ipynb #ec03f759
 def show_map(
     ax: Axes,  # where to draw
     values: Tensor,  # [H, W], the map

@@ -156,7 +156,7 @@ def randomized_models(
     layers = len(layers_from_output(model))
     return {f"MoRAM, {n} of {layers} layers random": randomize(model, n, seed) for n in (1, 4, 7, layers)}
 
-# %% ../nbs/16_trials.ipynb #b9d5c6fc
+# %% ../nbs/16_trials.ipynb #60ffbc58
 R_GRID = torch.linspace(0, 1, 26)  # thresholds of the kept curves
 
 
@@ -178,7 +178,7 @@ def score_maps(
                 columns[f"{metric.__name__}/{name}"] = metric(values, masks)
     return columns
 
-
+# %% ../nbs/16_trials.ipynb #09e5ccb0
 def score_signs(
     features: Features,  # from `capture`
     masks: Tensor,  # [N, H, W], bool
@@ -190,7 +190,7 @@ def score_signs(
     return {"cancellation/inside": inside, "cancellation/outside": outside, "negative share": down.sum((1, 2)) / total,
             "distance": (modulus - (up - down)).abs().sum((1, 2)) / total}
 
-# %% ../nbs/16_trials.ipynb #5da39da3
+# %% ../nbs/16_trials.ipynb #d2bb4548
 def regions(
     dataset: MaskedDataset,
     index: Tensor,  # [N], row numbers
@@ -203,7 +203,7 @@ def regions(
         covered = covered | mask
     return {"relevant": dataset.masks(index), **found, "background": ~covered} if found else {}
 
-
+# %% ../nbs/16_trials.ipynb #9ef13823
 def score_batch(
     model: nn.Module,  # trained
     others: dict[str, nn.Module],  # from `randomized_models`
@@ -225,7 +225,7 @@ def score_batch(
             columns |= {f"share/{region}/{name}": share.share for region, share in region_shares(maps[name], where).items()}
     return columns
 
-# %% ../nbs/16_trials.ipynb #7f2dfb1a
+# %% ../nbs/16_trials.ipynb #f8929417
 def score_trial(
     model: VGG16GAP,  # trained, on the CPU
     dataset: MaskedDataset,
@@ -239,7 +239,7 @@ def score_trial(
         parts.append(score_batch(model, others, dataset, index))
     return {column: torch.cat([part[column] for part in parts]).float().contiguous() for column in parts[0]}
 
-
+# %% ../nbs/16_trials.ipynb #b6586214
 def read_table(
     trial: Trial,
     tables: str | os.PathLike,  # folder of the tables
