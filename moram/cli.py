@@ -319,8 +319,8 @@ def explore_command(
 
         launch(weights, images, port, browser)
 
-# %% ../nbs/16_trials.ipynb #672ce2f8
-from .trials import find_trials, run_trials
+# %% ../nbs/16_trials.ipynb #d7f4cf2e
+from .trials import find_trials, run_trials, training_seconds, untrained
 
 
 @app.command("claims")
@@ -333,14 +333,25 @@ def claims_command(
 ) -> None:
     """Score all maps and controls of all trials, picture by picture, into tables.
 
-    Scoring takes a minute or two for each trial; training, with --train, about ten minutes at 64 px on two cores
-    and up to an hour at 128 px. What is done already is not done again.
+    With the tables of all trials it prints what became of each of the paper's claims.
+
+    Scoring takes two minutes for each trial at 64 px, five at 128 px; training, with --train, some ten minutes at 64 px
+    on two cores and half an hour at 128 px. What is done already is not done again.
 
     Example: moram claims --train --only rectangles-64
     """
     with _refusals():
         folder, trials = writable_folder(out), find_trials(only)
-        missing = run_trials(trials, folder / "weights", folder / "tables", train, images, device)
-    typer.echo(f"{folder / 'tables'}: {len(trials) - len(missing)} of {len(trials)} tables")
+        weights, tables = folder / "weights", folder / "tables"
+        if train and (to_train := untrained(trials, weights, tables)):
+            hours = training_seconds(to_train, device) / 3600
+            typer.echo(f"to train: {', '.join(trial.name for trial in to_train)}; some {hours:.1f} hours at this machine's pace now")
+        missing = run_trials(trials, weights, tables, train, images, device)
+    typer.echo(f"{tables}: {len(trials) - len(missing)} of {len(trials)} tables")
     if missing:
         typer.echo(f"not trained: {', '.join(missing)}; give --train to train them")
+    elif only is None:
+        from moram.claims import judge_paper, read_tables  # it is built on this module
+
+        for claim, verdict, evidence in judge_paper(read_tables(tables)):
+            typer.echo(f"{claim}: {verdict} ({evidence})")

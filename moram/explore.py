@@ -297,7 +297,7 @@ def find_parts(
     rectangles = RectangleDataset(**arguments)
     return model, Subset(rectangles, rectangles.test)
 
-# %% ../nbs/07_explore.ipynb #5e88fc29
+# %% ../nbs/07_explore.ipynb #7a8f7b7f
 def app_notebook(
     weights: str,  # see `find_parts`
     images: str | Path | None,  # see `find_parts`
@@ -318,11 +318,11 @@ def launch(
     "Serve the explorers until interrupted. ModuleNotFoundError without Voila; errors as `find_parts`."
     if importlib.util.find_spec("voila") is None:
         raise ModuleNotFoundError('the app needs Voila: pip install "moram[explore]"')
-    from voila.app import Voila
-
     weights = str(Path(weights).resolve()) if weights.endswith(".safetensors") else weights
     images = images and Path(images).resolve()
     find_parts(weights, images)  # what is wrong with them is said here, not in the browser
+    from voila.app import Voila
+
     with tempfile.TemporaryDirectory() as folder:
         (notebook := Path(folder) / "moram.ipynb").write_text(app_notebook(weights, images))
         options = [f"--port={port}"] if port else []

@@ -170,7 +170,7 @@ def signed_boxes(
 
     return place_boxes(random, sides, size, accept), torch.from_numpy(overlaps)
 
-# %% ../nbs/11_shapes.ipynb #bf6ea91f
+# %% ../nbs/11_shapes.ipynb #0f264f94
 class SignedShapes(_ShapeDataset):
     "Images with one disc that raises the target and one square that lowers it, in proportion to their areas."
 
@@ -188,7 +188,7 @@ class SignedShapes(_ShapeDataset):
         self.arguments = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         _check_signed(**self.arguments)
         self.size, self.kinds, self.relevant = size, ("ellipse", "rectangle"), 2
-        self.colours = [_rgb(colour) for colour in (raising, lowering, background)]
+        self.raising, self.lowering, self.background = _rgb(raising), _rgb(lowering), _rgb(background)
         self.boxes, self.overlaps = signed_boxes(n, size, seed, overlap, area)
         self.areas, self.targets = _signed_targets(self.boxes, size, area)
 
@@ -199,7 +199,7 @@ class SignedShapes(_ShapeDataset):
         return self._union(index, range(1, 2))
 
     def images(self, index) -> Tensor:  # [N, 3, H, W], float32 in [0, 1]
-        return _shine(self.raising_masks(index)[:, None], self.lowering_masks(index)[:, None], *self.colours)
+        return _shine(self.raising_masks(index)[:, None], self.lowering_masks(index)[:, None], self.raising, self.lowering, self.background)
 
 # %% ../nbs/11_shapes.ipynb #f044a5ec
 def _shine(raising: Tensor, lowering: Tensor, red: Tensor, blue: Tensor, background: Tensor) -> Tensor:
