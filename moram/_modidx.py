@@ -7,7 +7,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                               'moram.claims._under': ('claims.html#_under', 'moram/claims.py'),
                               'moram.claims._where': ('claims.html#_where', 'moram/claims.py'),
                               'moram.claims.absolute_error': ('claims.html#absolute_error', 'moram/claims.py'),
-                              'moram.claims.alone_cancellation': ('claims.html#alone_cancellation', 'moram/claims.py'),
+                              'moram.claims.alone': ('claims.html#alone', 'moram/claims.py'),
                               'moram.claims.area_differences': ('claims.html#area_differences', 'moram/claims.py'),
                               'moram.claims.by_family': ('claims.html#by_family', 'moram/claims.py'),
                               'moram.claims.column': ('claims.html#column', 'moram/claims.py'),

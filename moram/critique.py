@@ -7,18 +7,18 @@ __all__ = ['DISTRACTORS', 'ALL', 'KNOW_NOTHING', 'NO_WEIGHTS', 'MASK_METRICS', '
            'unweighted_gap', 'judge_controls', 'weight_gain', 'judge_weights', 'ranking', 'judge_metric',
            'judge_faithfulness', 'judge_digits', 'judge_critique']
 
-# %% ../nbs/18_critique.ipynb #ce1867fb
+# %% ../nbs/18_critique.ipynb #6781519b
 from collections.abc import Callable, Iterable
 
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from .claims import PAPER, Measured, Table, Verdict, area_differences, by_family, envelope, judge_c3, judge_c6, measure, minus
+from .claims import PAPER, SIGNED, Measured, Table, Verdict, area_differences, by_family, envelope, judge_c3, judge_c6, measure, minus
 from .trials import TRIALS
 
-# %% ../nbs/18_critique.ipynb #8030925c
+# %% ../nbs/18_critique.ipynb #0b8efe75
 DISTRACTORS = ("distractors-64", "distractors-128")
-ALL = (*PAPER, *DISTRACTORS, "signed-64", "digits-64")
+ALL = (*PAPER, *DISTRACTORS, *SIGNED, "digits-64")
 KNOW_NOTHING = ("random", "constant", "Gaussian")  # of the picture
 NO_WEIGHTS = ("activation sum", *(f"MoRAM, {n} of 14 layers random" for n in (1, 4, 7, 14)))  # nothing of some trained weights
 

@@ -70,7 +70,7 @@ class RotatedDigits(ImageTableDataset):
         super().__init__(write_rotated_digits(self.temporary.name, seed=seed, **arguments), mask_column="mask")
         self.arguments = {"seed": seed, **arguments}
 
-# %% ../nbs/16_trials.ipynb #e3f34831
+# %% ../nbs/16_trials.ipynb #7658bc11
 @dataclass(frozen=True)
 class Trial:
     "A data set, a seed, and how long to train."
@@ -103,6 +103,7 @@ TRIALS: dict[str, Trial] = {trial.name: trial for trial in [
     *_rectangles("inverted-64", range(1), size=64, foreground=0.0, background=1.0),
     Trial("positive-64", 0, PositiveRectangles, {"n": 30_000, "size": 64}),
     Trial("signed-64", 0, SignedShapes, {"n": 30_000, "size": 64}),
+    Trial("signed-128", 0, SignedShapes, {"n": 15_000, "size": 128}, epochs=4, start="quarter-128"),
     Trial("distractors-64", 0, DistractorShapes, {"n": 30_000, "size": 64}, epochs=8, start="quarter-64"),
     Trial("distractors-128", 0, DistractorShapes, {"n": 15_000, "size": 128}, epochs=4, start="quarter-128"),
     Trial("digits-64", 0, RotatedDigits, {"n": 10_000, "size": 64}, epochs=12),
