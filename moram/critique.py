@@ -7,14 +7,15 @@ __all__ = ['DISTRACTORS', 'ALL', 'KNOW_NOTHING', 'NO_WEIGHTS', 'MASK_METRICS', '
            'unweighted_gap', 'judge_controls', 'weight_gain', 'judge_weights', 'ranking', 'judge_metric',
            'judge_faithfulness', 'judge_digits', 'judge_critique']
 
-# %% ../nbs/18_critique.ipynb #6781519b
+# %% ../nbs/18_critique.ipynb #6b4ad15f
 from collections.abc import Callable, Iterable
 
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from .claims import PAPER, SIGNED, Measured, Table, Verdict, area_differences, by_family, envelope, judge_c3, judge_c6, measure, minus
-from .trials import TRIALS
+from .claims import SIGNED, area_differences, judge_c3, judge_c6
+from .cli import Verdict
+from .trials import PAPER, TRIALS, Measured, Table, by_family, envelope, measure, minus
 
 # %% ../nbs/18_critique.ipynb #0b8efe75
 DISTRACTORS = ("distractors-64", "distractors-128")

@@ -6,7 +6,7 @@
 __all__ = ['shown_in', 'out_of_sight', 'Screen', 'Picker', 'HeatmapExplorer', 'heatmap_state', 'CurveExplorer', 'curve_state',
            'Explorer', 'FolderDataset', 'find_parts', 'app_notebook', 'launch', 'prepared']
 
-# %% ../nbs/07_explore.ipynb #57aef446
+# %% ../nbs/07_explore.ipynb #86dc323b
 import base64
 import html
 import importlib.util
@@ -26,6 +26,8 @@ from torch.utils.data import Dataset, Subset
 from .dataset import RectangleDataset
 from .metric import NORMALIZATIONS
 from .model import VGG16GAP, load_model, load_pretrained
+
+# %% ../nbs/07_explore.ipynb #58a1fb0b
 from moram.scenes import (
     COLOUR_MAPS,
     LABELS,

@@ -14,7 +14,7 @@ import torch
 from scipy.stats import bootstrap, rankdata, t, wilcoxon
 from torch import Tensor
 
-# %% ../nbs/15_statistics.ipynb #d9bc3e77
+# %% ../nbs/15_statistics.ipynb #c08f7e61
 class Paired(NamedTuple):
     "A paired comparison of two methods on the same images."
 
@@ -25,7 +25,7 @@ class Paired(NamedTuple):
     effect: float  # rank-biserial correlation, -1 to 1
     n: int  # pairs
 
-
+# %% ../nbs/15_statistics.ipynb #10334b1a
 def paired_difference(
     first: Tensor,  # [n], scores of one method
     second: Tensor,  # [n], scores of the other on the same images
