@@ -4,17 +4,18 @@
 
 # %% auto #0
 __all__ = ['SHAPES', 'draw_shapes', 'shape_areas', 'random_sides', 'place_boxes', 'apart_boxes', 'signed_boxes', 'SignedShapes',
-           'DistractorShapes']
+           'DistractorShapes', 'ShapeAreas', 'SideDifference', 'PositiveRectangles']
 
-# %% ../../nbs/study/00_shapes.ipynb #a50a059e
+# %% ../../nbs/study/00_shapes.ipynb #8785d22e
 import math
+from functools import wraps
 from itertools import combinations
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..dataset import MaskedDataset, check_arguments, as_rgb, rows, sine_targets
+from ..dataset import MaskedDataset, RectangleDataset, check_arguments, as_rgb, rows, sine_targets
 
 # %% ../../nbs/study/00_shapes.ipynb #29a9fca7
 SHAPES = {  # kind -> what is at most 1 inside, share of the box
@@ -273,3 +274,46 @@ def _check_distractors(n, size, seed, distractors, kind, distractor_kinds, area,
     if isinstance(distractor_kinds, str) or not distractor_kinds or not set(distractor_kinds) <= set(others):
         raise ValueError(f"distractor_kinds: expected some of {others}, got {distractor_kinds!r}")
     _check_colours(foreground=foreground, background=background)
+
+# %% ../../nbs/study/00_shapes.ipynb #9256de75
+class ShapeAreas(SignedShapes):
+    "The pictures of `SignedShapes` with two targets: the disc's area and the square's, each rescaled to [-1, 1]."
+
+    outputs = ("disc", "square")  # the shape that sets each of the two targets
+
+    @wraps(SignedShapes.__init__)
+    def __init__(self, *values, **named):
+        super().__init__(*values, **named)
+        low, high = self.arguments["area"]
+        shares = self.areas / self.size**2
+        self.targets = (2 * (shares - low) / (high - low) - 1).float()  # [n, 2]
+
+    def output_masks(self, index, output: int) -> Tensor:  # [N, H, W], bool: true inside the shape that sets this output
+        "The whole shape that sets one output, the overlap included. ValueError for an output that there is not."
+        if output not in (0, 1):
+            raise ValueError(f"output: expected 0 (the disc) or 1 (the square), got {output}")
+        return self._union(index, range(output, output + 1))
+
+    def nearest(self, target: float, within: range | None = None, output: int = 0) -> int:  # row number
+        "The row, of those in `within` or of all, whose target for one output is nearest to a wanted one; of equals, the first."
+        within = range(len(self)) if within is None else within
+        return within[(self.targets[rows(within), output] - target).abs().argmin().item()]
+
+# %% ../../nbs/study/00_shapes.ipynb #e74c5102
+class SideDifference(RectangleDataset):
+    "Rectangles whose target is 2 (width - height) / size: the same pixels raise and lower it."
+
+    @wraps(RectangleDataset.__init__)
+    def __init__(self, *values, **named):
+        super().__init__(*values, **named)
+        width, height = (self.boxes[:, 2:] - self.boxes[:, :2]).T
+        self.targets = 2 * (width - height).float() / self.size
+
+# %% ../../nbs/study/00_shapes.ipynb #bc92e490
+class PositiveRectangles(RectangleDataset):
+    "Rectangles whose targets are moved to [0, 1], so that none is negative (the paper's section 5)."
+
+    @wraps(RectangleDataset.__init__)
+    def __init__(self, *values, **named):
+        super().__init__(*values, **named)
+        self.targets = (self.targets + 1) / 2
