@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Digits', 'read_digits', 'draw_digit', 'RotatedDigits', 'Slant', 'measure_slant', 'SlantedDigits']
 
-# %% ../../nbs/study/01_digits.ipynb #15c99bda
+# %% ../../nbs/study/01_digits.ipynb #b32e87b4
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from ..dataset import MaskedDataset, rows
+from ..dataset import RegionDataset, row_index
 
 # %% ../../nbs/study/01_digits.ipynb #7f603903
 class Digits(NamedTuple):
@@ -51,8 +51,8 @@ def draw_digit(
     image = Image.fromarray(cells).resize((size, size), Image.Resampling.BICUBIC)
     return image.filter(ImageFilter.GaussianBlur(0.5 * size / len(cells))).rotate(angle, Image.Resampling.BICUBIC)
 
-# %% ../../nbs/study/01_digits.ipynb #c1f0394b
-class _DigitDataset(MaskedDataset):
+# %% ../../nbs/study/01_digits.ipynb #6a25bf84
+class _DigitDataset(RegionDataset):
     "Digits drawn on demand, one for each row of the table."
 
     background = 0.0  # grey value around the ink
@@ -69,7 +69,7 @@ class _DigitDataset(MaskedDataset):
         self.labels, self.sources, self.degrees = map(torch.from_numpy, (written.labels[which], written.sources[which], degrees))
 
     def _grey(self, index) -> Tensor:  # [N, H, W], float32 in [0, 1]
-        index = np.arange(len(self))[rows(index)].reshape(-1)
+        index = np.arange(len(self))[row_index(index)].reshape(-1)
         drawn = [np.asarray(draw_digit(self.strokes[i], float(self.degrees[i]), self.size)) for i in index]
         return torch.from_numpy(np.stack(drawn)).float() / 255
 
@@ -79,8 +79,8 @@ class _DigitDataset(MaskedDataset):
     def masks(self, index) -> Tensor:  # [N, H, W], bool: true where there is ink
         return self._grey(index) > self.ink
 
-# %% ../../nbs/study/01_digits.ipynb #63311c68
-def _check_digits(n: int, size: int, angle: float, ink: float) -> None:
+# %% ../../nbs/study/01_digits.ipynb #262ad13f
+def _check_digits(n: int, size: int, angle: float, ink: float, unit: float = 1.0) -> None:
     "Raise a ValueError that names the argument, what came and what was expected."
     if n < 10:
         raise ValueError(f"n: expected at least 10 images, so that no split is empty, got {n}")
@@ -90,6 +90,8 @@ def _check_digits(n: int, size: int, angle: float, ink: float) -> None:
         raise ValueError(f"angle: expected degrees above 0 and up to 180, got {angle}")
     if not 0 < ink < 1:
         raise ValueError(f"ink: expected a brightness in (0, 1), got {ink}")
+    if not unit > 0:
+        raise ValueError(f"unit: expected a positive slope, got {unit}")
 
 # %% ../../nbs/study/01_digits.ipynb #91865350
 class RotatedDigits(_DigitDataset):
@@ -140,7 +142,7 @@ def measure_slant(
         raise ValueError(f"strokes: {(tall < 1e-9).sum()} of {len(ink)} have no ink in two rows, so they have no slant; leave them out")
     return Slant((ink * u * v).sum((1, 2)) / tall, centre)
 
-# %% ../../nbs/study/01_digits.ipynb #719f2898
+# %% ../../nbs/study/01_digits.ipynb #3f3eaa5e
 class SlantedDigits(_DigitDataset):
     "scikit-learn's 1,797 handwritten digits as they were written; the target is how far they lean to the right."
 
@@ -151,10 +153,8 @@ class SlantedDigits(_DigitDataset):
         unit: float = 0.3,  # the slope that is a target of 1, columns for each row
         ink: float = 0.35,  # the mask is where an image is brighter than this, in (0, 1)
     ):
+        _check_digits(1797, size, 180, ink, unit)
         self.arguments = dict(size=size, seed=seed, unit=unit, ink=ink)
-        _check_digits(1797, size, 180, ink)
-        if not unit > 0:
-            raise ValueError(f"unit: expected a positive slope, got {unit}")
         self.size, self.ink, written = size, ink, read_digits()
         order = np.random.RandomState(seed).permutation(len(written.sources))
         self._take(written, order, np.zeros(len(order)))
@@ -168,6 +168,6 @@ class SlantedDigits(_DigitDataset):
         return self.masks(index) & (self._quarters(index) < 0)
 
     def _quarters(self, index) -> Tensor:  # [N, H, W]: u v of each pixel, in cells
-        cells = torch.from_numpy(self.centres)[rows(index)] + 2  # with the margin of `draw_digit`
+        cells = torch.from_numpy(self.centres)[row_index(index)] + 2  # with the margin of `draw_digit`
         pixel = (torch.arange(self.size) + 0.5) * 12 / self.size
         return (pixel - cells[:, :1, None]) * (cells[:, 1:, None] - pixel[:, None])
