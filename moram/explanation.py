@@ -5,17 +5,17 @@
 # %% auto #0
 __all__ = ['Explanation', 'explain']
 
-# %% ../nbs/11_explanation.ipynb #5f9cbc4e
+# %% ../nbs/11_explanation.ipynb #5359932c
 from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from .capture import capture, find_layer
-from .methods import find_head, find_method, moram, ram
+from .capture import Features, capture, find_layer
+from .methods import Method, find_method
 from .upsample import lanczos
 
-# %% ../nbs/11_explanation.ipynb #c27f305e
+# %% ../nbs/11_explanation.ipynb #1f88aec9
 class Explanation(NamedTuple):
     "What `explain` returns."
 
@@ -27,11 +27,15 @@ def explain(
     model: nn.Module,  # gives [N] or [N, K] numbers; left as it was
     images: Tensor,  # [N, C, H, W], float, as the model wants them
     layer: nn.Module | str | None = None,  # whose output to explain; None: see `find_layer`
-    method: str | Callable[..., Tensor] = moram,  # a name in `METHODS` or a function of `Features`
+    method: str | Method | Callable[[Features], Tensor] = "moram",  # a name in `METHODS` or a function of `Features`
     output: int = 0,  # which of K outputs to explain
+    reshape=None,
+    reference=None,
+    *,
+    steps: int = 16,  # along the path, for contributions
 ) -> Explanation:
     "Maps at the images' size, and the predictions they explain, from one pass. Errors as `capture`, `ram` and `find_layer`."
     method = find_method(method)
     features = capture(model, find_layer(model, images) if layer is None else layer, images, output)
-    maps = ram(features, find_head(model), output) if method is ram else method(features)
+    maps = method(features)
     return Explanation(lanczos(maps, images.shape[2:]), features.predictions)
