@@ -118,8 +118,9 @@ def model_card(
     "What is known of the model behind a table."
     return json.loads(scores.attrs["card"])
 
-# %% ../../nbs/study/04_scores.ipynb #db722cb5
-RAM, MORAM, RAISING, LOWERING, GRAD_CAM, GRAD_CAM_PP = "RAM", "MoRAM", "raising L⁺", "lowering L⁻", "Grad-CAM", "Grad-CAM++"
+# %% ../../nbs/study/04_scores.ipynb #7e41ab76
+RAM, MORAM, RAISING, LOWERING, GRAD_CAM, GRAD_CAM_PP = (
+    METHODS[name].label for name in ("ram", "moram", "raising", "lowering", "grad_cam", "grad_cam_pp"))
 ACTIVATION_SUM, RAM_MODULUS, RAM_NEGATED = "Σ A", "modulus of RAM", "RAM of −Y"
 RANDOM_PARTS = (1, 4, 7, 14)  # layers drawn at random, counted from the output
 RANDOM_LAYERS = {parts: f"{MORAM}, {parts} of 14 layers random" for parts in RANDOM_PARTS}
