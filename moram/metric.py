@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# %% ../nbs/06_metric.ipynb #b6131b2b
+# %% ../nbs/06_metric.ipynb #2efc8f1d
 NORMALIZATIONS = ("sum", "minmax", "clip", "abs")
 
 
@@ -38,7 +38,7 @@ def relevance(
         raise ValueError("maps: some values are NaN or infinite; a ranking of pixels needs finite ones")
     return maps / total.masked_fill(total == 0, torch.inf).to(maps.dtype)
 
-
+# %% ../nbs/06_metric.ipynb #1061bbd2
 def empty_maps(
     maps: Tensor,  # [N, H, W], float
     normalize: str = "sum",  # one of `NORMALIZATIONS`
@@ -172,7 +172,7 @@ def _sort_with_masks(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray
         bits = np.where(bits > 0, bits + shift, 0)
     return np.copysign(bits.view(values.dtype), keys.view(values.dtype)), inside
 
-# %% ../nbs/06_metric.ipynb #0bdf49e3
+# %% ../nbs/06_metric.ipynb #e5bf58b8
 class AreaScores(NamedTuple):
     "The paper's metric for each map, under one normalisation."
 
@@ -180,7 +180,7 @@ class AreaScores(NamedTuple):
     curves: Tensor  # [N, K], float64 in [0, 1]: pixel accuracy at each r
     empty: Tensor  # [N], bool: the map has no R; see `empty_maps`
 
-
+# %% ../nbs/06_metric.ipynb #d4e30145
 def score_areas(
     maps: Tensor,  # [N, H, W], float, any sign
     masks: Tensor,  # [N, H, W], bool
@@ -203,7 +203,7 @@ def score_areas(
     return {n: AreaScores(*(torch.from_numpy(np.concatenate(column)) for column in zip(*(part[n] for part in parts), strict=True)))
             for n in normalizations}
 
-
+# %% ../nbs/06_metric.ipynb #c21f04b0
 def _score_anywhere(maps: Tensor, masks: Tensor, r: Tensor, normalize: str) -> AreaScores:
     "Step by step, on the maps' own device."
     c = cumulative_importance(maps, normalize)
@@ -316,8 +316,9 @@ def mean_interval(
     low, high = np.percentile(np.concatenate(means), [50 * (1 - confidence), 50 * (1 + confidence)])
     return Mean(float(values.mean()), float(low), float(high), len(values))
 
-# %% ../nbs/06_metric.ipynb #ca96f9ba
+# %% ../nbs/06_metric.ipynb #aff55007
 def __getattr__(name: str):
+    "Two functions have moved to `moram.localization`; their old paths still work."
     if name in ("inside_contrast", "high_share"):
         from moram import localization
 
