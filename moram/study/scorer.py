@@ -20,14 +20,14 @@ import xarray as xr
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-# %% ../../nbs/study/04a_scorer.ipynb #8e111302
+# %% ../../nbs/study/04a_scorer.ipynb #e132244b
 from ..capture import Features, capture, find_layer
 from ..dataset import RegionDataset
 from ..faithfulness import blurred, deletion, insertion, mean_colour
 from ..localization import average_precision, inside_contrast, rank_accuracy, region_shares, relevance_mass
 from ..methods import grad_cam, grad_cam_pp, grad_ram, lowering, raising, ram
 from ..methods import moram as moram_map
-from ..metric import NORMALIZATIONS, accuracy_auc, accuracy_curve, auc_ceiling, cumulative_importance
+from ..metric import NORMALIZATIONS, auc_ceiling, score_areas
 from ..model import VGG16GAP
 from .controls import (activation_sum, cancellation, cell_shares, constant_maps, gaussian_maps, grid_mask_maps, inside_outside,
                                   layers_from_output, mask_maps, ram_modulus, random_maps, randomize)
@@ -35,6 +35,7 @@ from .scores import (ACTIVATION_SUM, CONSTANT, GAUSSIAN, GRAD_CAM, GRAD_CAM_PP, 
                                  RAM_NEGATED, RAM_RANDOM_LAYERS, RANDOM, RANDOM_LAYERS, RANDOM_PARTS, TRUE_MASK, labelled)
 from .digits import SlantedDigits
 from .shapes import DistractorShapes, ShapeAreas, SignedShapes
+from .statistics import map_correlations
 from ..upsample import bilinear, lanczos
 
 # %% ../../nbs/study/04a_scorer.ipynb #c45ce75a
@@ -101,7 +102,7 @@ def high_shares(
     above = (maps[:, None, None] > limits[..., None, None]) & masks[:, None, None]
     return above.sum((3, 4)) / masks.sum((1, 2))[:, None, None]
 
-# %% ../../nbs/study/04a_scorer.ipynb #549e2700
+# %% ../../nbs/study/04a_scorer.ipynb #975ec2f4
 def score_curves(
     maps: dict[str, Tensor],  # label -> [N, H, W]
     masks: Tensor,  # [N, H, W], bool
@@ -111,12 +112,11 @@ def score_curves(
     areas, blanks = (np.full((len(masks), len(NORMALIZATIONS), len(maps)), np.nan) for _ in range(2))
     curves = np.full((len(masks), len(NORMALIZATIONS), len(CURVE_MAPS), len(R_GRID)), np.nan)
     for m, (name, values) in enumerate(maps.items()):
+        found = score_areas(values, masks, R_GRID if name in CURVE_MAPS else None)
         for n, normalize in enumerate(NORMALIZATIONS):
-            cumulative = cumulative_importance(values, normalize)
-            areas[:, n, m] = accuracy_auc(cumulative, masks)
-            blanks[:, n, m] = cumulative.amax((1, 2)) == 0
+            areas[:, n, m], blanks[:, n, m] = found[normalize].areas, found[normalize].empty
             if name in CURVE_MAPS:
-                curves[:, n, CURVE_MAPS.index(name)] = accuracy_curve(cumulative, masks, R_GRID)
+                curves[:, n, CURVE_MAPS.index(name)] = found[normalize].curves
     labels = {"normalization": NORMALIZATIONS, "map": list(maps)}
     scores = xr.Dataset({"auc": labelled("auc", areas[:, None], filter=[filter], **labels)})
     if filter == "Lanczos":
@@ -140,22 +140,19 @@ def score_masks(
     scores["high_share"] = labelled("high_share", high, scale=("maximum", "range"), level=LEVELS, map=list(maps))
     return scores
 
-# %% ../../nbs/study/04a_scorer.ipynb #5933cefc
+# %% ../../nbs/study/04a_scorer.ipynb #da0e82b8
 def score_signs(
     features: Features,  # from `capture`
     masks: Tensor,  # [N, H, W], bool
 ) -> xr.Dataset:  # negative_share, correlation, cancellation, ram_residue
     "How far the channels' signs differ, and what RAM has that is not Z times Grad-RAM."
     down, modulus, signed = lowering(features), moram_map(features), grad_ram(features)
-    both = torch.stack([signed, modulus]).flatten(2).double()
-    both = both - both.mean(2, keepdim=True)
-    correlation = (both[0] * both[1]).sum(1) / both.square().sum(2).prod(0).sqrt()
     full, cells = ram(features), signed[0].numel()
     residue = (full - cells * signed).abs().amax((1, 2)) / full.abs().amax((1, 2))
     sides = torch.stack(inside_outside(cancellation(features), masks), 1)
     return xr.Dataset({
         "negative_share": labelled("negative_share", down.sum((1, 2)) / modulus.sum((1, 2)).clamp(min=1e-12)),
-        "correlation": labelled("correlation", correlation), "ram_residue": labelled("ram_residue", residue),
+        "correlation": labelled("correlation", map_correlations(signed, modulus)), "ram_residue": labelled("ram_residue", residue),
         "cancellation": labelled("cancellation", sides, side=("inside", "outside"))})
 
 # %% ../../nbs/study/04a_scorer.ipynb #a29d97db
@@ -318,7 +315,7 @@ def _facts(dataset: RegionDataset, index: Tensor, features: Features) -> xr.Data
     return xr.Dataset({"target": labelled("target", targets), "prediction": labelled("prediction", features.predictions),
                        "cluster": labelled("cluster", find_clusters(dataset, index))})
 
-# %% ../../nbs/study/04a_scorer.ipynb #8891eb46
+# %% ../../nbs/study/04a_scorer.ipynb #a23b6791
 def score_model(
     model: VGG16GAP,  # trained, on the device to use
     dataset: RegionDataset,
@@ -340,7 +337,7 @@ def score_model(
         parts = [score_faithfulness(model, dataset, rows, layer) for rows in bar(few.split(batch_size), "perturbing")]
         scores = scores.merge(xr.concat(parts, "picture").assign_coords(picture=few.numpy()), join="left")
     scores["grid_map"] = labelled("grid_map", torch.cat([cells for _, cells in found])[:shown], kept_map=KEPT_MAPS)
-    card = {"data": dataset.arguments, **getattr(model, "card", {})}
+    card = {"dataset": dataset.arguments, **getattr(model, "card", {})}
     return scores.assign_attrs(card=json.dumps(card), data=type(dataset).__name__)
 
 # %% ../../nbs/study/04a_scorer.ipynb #edc30973
