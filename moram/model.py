@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['VGG16_CHANNELS', 'vgg16_features', 'initialize_weights', 'VGG16GAP', 'eval_mode', 'from_vgg16', 'write_atomically',
-           'write_safetensors', 'read_safetensors', 'save_model', 'load_model', 'pretrained_names', 'load_pretrained',
-           'load_weights']
+           'check_new_file', 'write_safetensors', 'read_safetensors', 'save_model', 'load_model', 'pretrained_names',
+           'load_pretrained', 'load_weights']
 
-# %% ../nbs/01_model.ipynb #ff59f560
+# %% ../nbs/01_model.ipynb #1c07df8b
 import errno
 import glob
 import hashlib
 import json
 import os
 import platform
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -172,6 +173,24 @@ def _alive(pid: int) -> bool:
     except PermissionError:  # it runs and is another user's
         pass
     return True
+
+# %% ../nbs/01_model.ipynb #4ce78989
+def check_new_file(
+    path: str | os.PathLike,  # to be written later; folders above it are made
+    overwrite: bool = False,  # whether a file may be there
+) -> None:
+    "Find out now whether a file can be written later. FileExistsError, IsADirectoryError or OSError when it can't."
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder; expected the name of a file, such as {path / 'weights.safetensors'}")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path}: exists already; load it, move it away or choose another name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OSError(f"{path}: can't be written ({error.strerror}); choose another place") from error
 
 # %% ../nbs/01_model.ipynb #254215d5
 def write_safetensors(
