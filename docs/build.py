@@ -35,7 +35,7 @@ GROUPS = {
     "Use": ["guides/*", "*_cli"],
     "Method": ["[0-9]*"],
     "Evidence": ["study/*"],
-    "Explore": ["explorer/*"],
+    "Explore": ["try", "explorer/*"],
     "Develop": ["contributing", "api/*"],
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -112,10 +112,11 @@ def move_links(markdown, page, target):
     return re.sub(r"\]\(([\w./-]*\.ipynb)?#[^)\s]+\)", lambda match: match[0].lower(), markdown)
 
 
-def website_notebook(path, target):
+def website_notebook(path, page, target):
     "A notebook as the website shows it."
-    page, notebook = path.relative_to(NOTEBOOKS).with_suffix("").as_posix(), nbformat.read(path, 4)
-    live, cells, before = any("live" in directives(cell) for cell in notebook.cells), [], None
+    notebook, cells, before = nbformat.read(path, 4), [], None
+    notebook.metadata.pop("widgets", None)
+    live = any("live" in directives(cell) for cell in notebook.cells)
     if live:
         NotebookClient(notebook, timeout=900, store_widget_state=True, resources={"metadata": {"path": str(path.parent)}}).execute()
     for cell in notebook.cells:
@@ -189,7 +190,12 @@ def write_pages(source):
             continue
         if path.suffix in (".ipynb", ".png", ".jpg", ".svg", ".gif"):
             place.parent.mkdir(parents=True, exist_ok=True)
-            nbformat.write(website_notebook(path, source), place) if path.suffix == ".ipynb" else shutil.copy(path, place)
+            if path.suffix == ".ipynb":
+                page = place.relative_to(source).with_suffix("").as_posix()
+                nbformat.write(website_notebook(path, page, source), place)
+            else:
+                shutil.copy(path, place)
+    nbformat.write(website_notebook(ROOT / "docs" / "try.ipynb", "try", source), source / "try.ipynb")
     shutil.copy(ROOT / "docs" / "conf.py", source)
     (source / "contributing.md").write_text((ROOT / "CONTRIBUTING.md").read_text())
     fetch_assets(source / "_static")

@@ -27,7 +27,7 @@ html_show_sourcelink = False
 html_copy_source = False
 # Nothing is loaded from elsewhere: the pages work where there is no network.
 mathjax_path = "tex-svg.js"
-nb_ipywidgets_js = {"require.js": {}, "widgets.js": {}, "embed-amd.js": {"data-jupyter-widgets-cdn-only": "false"}}
+nb_ipywidgets_js = {"require.js": {}, "widgets.js": {}, "embed-amd.js": {}}
 
 
 def as_rest(text):

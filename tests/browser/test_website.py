@@ -1,0 +1,136 @@
+"""The website, as readers meet it: pages, tables, pictures, widths, themes, search."""
+
+import re
+from urllib.parse import unquote
+
+import nbformat
+import pytest
+
+from docs.build import NOTEBOOKS, directives, has_picture
+
+WIDTHS = (390, 800, 1320, 1400)  # at 1320 both sidebars come in
+
+
+@pytest.fixture(scope="session")
+def names(site_folder):
+    "All pages, without those that hold no text of ours."
+    return sorted(path.relative_to(site_folder).as_posix() for path in site_folder.rglob("*.html") if not path.name.startswith("genindex"))
+
+
+def shown(cell):
+    found = directives(cell)
+    return not ({"hide", "default_exp"} & set(found) or "false" in (found.get("include"), found.get("output")))
+
+
+def notebooks():
+    return [path for path in sorted(NOTEBOOKS.rglob("*.ipynb")) if not any(part.startswith((".", "_")) for part in path.parts)]
+
+
+def is_table(data):
+    return "<table" in data.get("text/html", "") or re.search(r"^\|? *:?-+:? *\|", data.get("text/markdown", ""), re.MULTILINE)
+
+
+def test_all_pages_open(page, site_address, names):
+    missing = []
+    page.on("response", lambda response: response.status >= 400 and missing.append(response.url))
+    for name in names:
+        page.goto(f"{site_address}/{name}")
+        assert page.locator("h1, .sidebar-search").first.is_visible(), name
+    assert not missing
+
+
+def test_tables_in_outputs_are_tables(page, site_address):
+    "As many as the notebooks hold, and no bars and dashes."
+    for path in notebooks():
+        data = [o.get("data", {}) for cell in nbformat.read(path, 4).cells if cell.cell_type == "code" and shown(cell) for o in cell.outputs]
+        expected = sum(bool(is_table(part)) for part in data)
+        if expected:
+            page.goto(f"{site_address}/{path.relative_to(NOTEBOOKS).with_suffix('.html').as_posix()}")
+            outputs = page.locator(".cell_output")
+            assert outputs.locator("table").count() >= expected, path.name
+            assert not re.search(r"\|\s*:?---", "\n".join(outputs.all_inner_texts())), path.name
+
+
+def test_pictures_are_described(page, site_address):
+    "No picture without words, and none with a file's name for words."
+    for path in notebooks():
+        if any(has_picture(cell) for cell in nbformat.read(path, 4).cells):
+            page.goto(f"{site_address}/{path.relative_to(NOTEBOOKS).with_suffix('.html').as_posix()}")
+            for text in page.locator(".content img").evaluate_all("images => images.map(image => image.alt)"):
+                assert len(text) >= 10 and not re.search(r"[0-9a-f]{20}|\.png$", text), (path.name, text)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_scrolls_sideways(page, site_address, names, width, theme):
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 900})
+    for name in names:
+        page.goto(f"{site_address}/{name}", wait_until="load")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
+def test_text_is_readable_in_both_themes(page, site_address):
+    "Labels, text and code stand out from what is behind them: WCAG's contrast of 4.5."
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        for name in ("index", "06_metric"):
+            page.goto(f"{site_address}/{name}.html")
+            for words in page.evaluate(FAINT):
+                raise AssertionError(f"{theme}, {name}: {words}")
+
+
+# Text of the page's body whose contrast with the first opaque background behind it is too small.
+FAINT = """() => {
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number)
+    const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0)
+    const behind = node => {
+        for (; node; node = node.parentElement) {
+            const colour = numbers(getComputedStyle(node).backgroundColor)
+            if (colour.length === 3 || colour[3] === 1) return colour
+        }
+        return [255, 255, 255]
+    }
+    return [...document.querySelectorAll('.content p, .content li, .content td, .content th, .content label, .content summary span')]
+        .filter(node => node.checkVisibility() && node.innerText.trim()).flatMap(node => {
+            const [a, b] = [light(numbers(getComputedStyle(node).color)), light(behind(node))]
+            const contrast = (Math.max(a, b) + .05) / (Math.min(a, b) + .05)
+            return contrast < 4.5 ? [`${node.innerText.slice(0, 60)}: ${contrast.toFixed(1)}`] : []
+        })
+}"""
+
+
+@pytest.mark.parametrize(
+    ("words", "home"),
+    [("preprocess", "guides/"), ("pixel accuracy", "06_metric"), ("my own model", "guides/")],
+)
+def test_search_finds(page, site_address, words, home):
+    "The page where it is explained is among the first three."
+    page.goto(f"{site_address}/index.html")
+    page.get_by_placeholder("Search").fill(words)
+    page.keyboard.press("Enter")
+    page.locator("ul.search li a").first.wait_for()
+    page.locator(".search-summary", has_text=re.compile(r"\d")).wait_for()
+    links = page.locator("ul.search li > a").evaluate_all("links => links.map(link => link.href)")
+    assert any(home in unquote(link) for link in links[:3]), links[:5]
+
+
+def test_formulas_are_drawn(page, site_address):
+    page.goto(f"{site_address}/06_metric.html")
+    page.locator("mjx-container svg").first.wait_for()
+
+
+def test_sidebar_is_in_groups(page, site_address):
+    page.goto(f"{site_address}/index.html")
+    captions = [text.strip().lower() for text in page.locator(".sidebar-tree .caption").all_inner_texts()]
+    assert captions == ["use", "method", "evidence", "explore", "develop"]
+    assert page.locator(".sidebar-tree a", has_text=re.compile("^06 ")).is_visible()
+
+
+def test_tests_are_folded(page, site_address):
+    page.goto(f"{site_address}/06_metric.html")
+    fold = page.locator("details.hide", has_text="Tests").first
+    assert not fold.locator("pre").first.is_visible()
+    fold.locator("summary").click()
+    assert fold.locator("pre").first.is_visible()
