@@ -1,0 +1,367 @@
+// The explorer's view. The traits are the state; `draw` makes what is seen follow from them and from nothing else.
+
+import { NORMALIZATIONS, accuracyCurve, asFloats, cumulativeImportance, extremes, outcomes, upsample } from "./maths.js"
+import { OUTCOMES, borderPath, css, dimmed, paintBar, paintImage, paintMap, paintOutcomes, strokeTwice } from "./paint.js"
+import { curveFrame, drawCurves } from "./curve.js"
+
+const number = (value, digits = 3) => Number(value.toPrecision(digits)).toString().replace("-", "−")
+const signed = value => (value > 0 ? "+" : "") + number(value)
+const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)}%` : "–")
+
+function element(kind, attributes = {}, ...children) {
+  const made = document.createElement(kind)
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
+  made.append(...children)
+  return made
+}
+
+// What follows from a picture, computed when it is first asked for.
+class Facts {
+  constructor(scene) {
+    this.scene = scene
+    this.kept = new Map()
+  }
+  once(key, make) {
+    if (!this.kept.has(key)) this.kept.set(key, make())
+    return this.kept.get(key)
+  }
+  get mask() {
+    return this.scene.mask.byteLength ? this.once("mask", () => bytesOf(this.scene.mask)) : null
+  }
+  get image() { return this.once("image", () => bytesOf(this.scene.image)) }
+  get grey() { return this.once("grey", () => dimmed(this.image)) }
+  get names() { return this.scene.names }
+  signed(name) { return this.scene.signed.includes(name) }
+  values(name) {
+    return this.once(name, () => {
+      const { grid, size, names, maps, rows, columns } = this.scene, cells = grid[0] * grid[1], k = names.indexOf(name)
+      const map = this.once("maps", () => asFloats(maps)).subarray(k * cells, (k + 1) * cells)
+      return upsample(map, asFloats(rows), asFloats(columns), grid, size)
+    })
+  }
+  size(name) { return this.once(`size ${name}`, () => Math.max(...extremes(this.values(name)).map(Math.abs))) }
+  limits(name, shown, oneScale) {
+    const limit = (oneScale ? Math.max(...shown.map(other => this.size(other))) : this.size(name)) || 1
+    return [this.signed(name) ? -limit : 0, limit]
+  }
+  cumulative(name, normalize) {
+    return this.once(`${name}/${normalize}`, () => cumulativeImportance(this.values(name), normalize))
+  }
+  curve(name, normalize) {
+    return this.mask && this.once(`curve ${name}/${normalize}`, () => accuracyCurve(this.cumulative(name, normalize), this.mask))
+  }
+}
+
+function bytesOf(view) {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+}
+
+// A picture with a title above, a layer for outlines on it, and text below.
+class Panel {
+  constructor(title, { bar = false, focus = false } = {}) {
+    this.base = element("canvas", { class: "moram-pixels", role: "img" })
+    this.over = element("canvas", { class: "moram-over", "aria-hidden": "true" })
+    this.empty = element("span", { class: "moram-empty" })
+    this.text = element("span", { class: "moram-text" })
+    this.stack = element("div", { class: "moram-stack" }, this.base, this.over, this.empty)
+    this.figure = element("figure", {}, element("figcaption", {}, title), this.stack)
+    if (focus) this.base.tabIndex = 0
+    if (bar) {
+      this.bar = element("canvas", { class: "moram-bar", width: 256, height: 2, "aria-hidden": "true" })
+      this.ends = element("div", { class: "moram-ends" })
+      this.figure.append(this.bar, this.ends)
+    }
+    this.figure.append(this.text)
+    this.drawn = {}
+  }
+  // Draw again only what depends on something that changed.
+  update(part, key, draw) {
+    const text = JSON.stringify(key)
+    if (this.drawn[part] === text) return
+    this.drawn[part] = text
+    draw()
+  }
+  show(size, key, paint, label) {
+    this.update("base", key, () => {
+      const [H, W] = size
+      Object.assign(this.base, { height: H, width: W })
+      this.stack.style.aspectRatio = `${W} / ${H}`
+      this.base.style.imageRendering = this.over.clientWidth && this.over.clientWidth < W ? "auto" : ""
+      this.base.getContext("2d").putImageData(new ImageData(paint(), W, H), 0, 0)
+    })
+    if (this.base.getAttribute("aria-label") !== label) this.base.setAttribute("aria-label", label)
+  }
+  say(text, empty = "") {
+    if (this.text.textContent !== text) this.text.textContent = text
+    if (this.empty.textContent !== empty) this.empty.textContent = empty
+  }
+  mark(key, mask, size, pixel) {
+    const ratio = window.devicePixelRatio || 1, width = Math.round(this.over.clientWidth * ratio)
+    const height = Math.round(this.over.clientHeight * ratio)
+    this.update("over", [key, width, height, pixel], () => {
+      Object.assign(this.over, { width, height })
+      const context = this.over.getContext("2d"), scale = [width / size[1], height / size[0]]
+      if (mask) strokeTwice(context, borderPath(mask, size, scale), ratio)
+      if (pixel.length) {
+        const path = new Path2D(), [y, x] = pixel, around = 3 * ratio
+        path.rect(x * scale[0] - around, y * scale[1] - around, scale[0] + 2 * around, scale[1] + 2 * around)
+        strokeTwice(context, path, ratio)
+      }
+    })
+  }
+}
+
+class View {
+  constructor(model, el) {
+    this.model = model
+    this.el = el
+    this.facts = new WeakMap() // scene -> Facts
+    this.stop = new AbortController()
+    this.build()
+    this.listen()
+    this.draw()
+  }
+  get(name) { return this.model.get(name) }
+  set(changes, save = true) {
+    for (const [name, value] of Object.entries(changes)) this.model.set(name, value)
+    if (save) this.model.save_changes()
+  }
+  get scene() {
+    const kept = this.get("kept"), found = kept.length ? kept[this.get("position")] : this.get("scene")
+    return found && found.names ? found : null
+  }
+
+  build() {
+    const methods = this.methods = this.get("methods")
+    this.alert = element("div", { class: "moram-alert", role: "alert" })
+    this.name = element("strong")
+    this.about = element("span")
+    this.previous = element("button", { type: "button", "aria-label": "previous picture", title: "previous picture" }, "‹")
+    this.next = element("button", { type: "button", "aria-label": "next picture", title: "next picture" }, "›")
+    const head = element("div", { class: "moram-head" }, this.previous, this.next, this.name, this.about)
+    this.picture = new Panel("picture", { focus: true })
+    this.truth = new Panel("true region")
+    this.maps = new Map(methods.map(({ name, label }) => [name, new Panel(label, { bar: true, focus: true })]))
+    this.kinds = new Map(methods.map(({ name, label }) => [name, new Panel(label)]))
+    this.mapsRow = element("div", { class: "moram-maps", role: "group", "aria-label": "maps; arrow keys move the pixel that is read" },
+      this.picture.figure, ...[...this.maps.values()].map(panel => panel.figure))
+    this.units = element("p", { class: "moram-small" })
+    this.curve = element("canvas", { class: "moram-curve", tabindex: 0, role: "slider", "aria-valuemin": 0, "aria-valuemax": 1,
+      "aria-label": "threshold r, on the curves of pixel accuracy" })
+    this.legend = element("ul", { class: "moram-legend" })
+    this.curveBox = element("div", { class: "moram-curves" }, this.curve, this.legend)
+    this.unknown = element("p", {}, "No true region is known for this picture: nothing says which pixels are right.")
+    const swatches = [...OUTCOMES].reverse().map(({ label, colour }) =>
+      element("li", {}, element("span", { class: "moram-swatch", style: `background: ${css(colour)}` }), label))
+    this.key = element("ul", { class: "moram-key" }, element("li", {}, "of the region:"), ...swatches.slice(0, 2),
+      element("li", {}, "of the rest:"), ...swatches.slice(2))
+    this.kindsRow = element("div", { class: "moram-kinds" }, this.truth.figure, ...[...this.kinds.values()].map(panel => panel.figure))
+    const right = element("div", {}, this.key, this.kindsRow)
+    this.status = element("div", { class: "moram-hidden", role: "status" })
+    this.root = element("div", { class: "moram-view" }, this.alert, head, this.mapsRow, this.units,
+      element("div", { class: "moram-lower" }, element("div", {}, this.curveBox, this.unknown), right), this.status)
+    this.el.append(this.root)
+    this.el.dataset.lmSuppressShortcuts = "true" // JupyterLab leaves the keys to us
+  }
+
+  listen() {
+    const { signal } = this.stop, later = () => this.schedule()
+    for (const name of this.get("drawn_by")) this.model.on(`change:${name}`, later)
+    this.forget = () => this.get("drawn_by").forEach(name => this.model.off(`change:${name}`, later))
+    this.previous.addEventListener("click", () => this.go(-1), { signal })
+    this.next.addEventListener("click", () => this.go(1), { signal })
+    for (const panel of [this.picture, ...this.maps.values()]) this.listenToReader(panel.base, signal)
+    this.listenToCurve(signal)
+    const resized = new ResizeObserver(later), themed = new MutationObserver(later)
+    resized.observe(this.root)
+    for (const node of [document.documentElement, document.body]) themed.observe(node, { attributes: true })
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", later, { signal })
+    document.addEventListener("change", event => this.guardUpload(event), { capture: true, signal })
+    signal.addEventListener("abort", () => { resized.disconnect(); themed.disconnect(); this.forget() })
+  }
+  schedule() {
+    this.waiting ??= requestAnimationFrame(() => { this.waiting = undefined; this.draw() })
+  }
+  remove() {
+    cancelAnimationFrame(this.waiting)
+    this.stop.abort()
+  }
+
+  go(step) {
+    this.set({ position: Math.max(0, Math.min(this.get("count") - 1, this.get("position") + step)) })
+  }
+  // The pixel under the pointer, or moved by the arrow keys, is read in all maps.
+  listenToReader(canvas, signal) {
+    const read = pixel => this.set({ pixel }, false)
+    canvas.addEventListener("pointermove", ({ offsetX, offsetY }) => {
+      const at = (offset, client, n) => Math.max(0, Math.min(n - 1, Math.floor((offset / client) * n)))
+      read([at(offsetY, canvas.clientHeight, canvas.height), at(offsetX, canvas.clientWidth, canvas.width)])
+    }, { signal })
+    canvas.addEventListener("pointerleave", () => read([]), { signal })
+    canvas.addEventListener("keydown", event => {
+      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key]
+      if (event.key === "Escape") read([])
+      if (!step) return
+      event.preventDefault()
+      event.stopPropagation()
+      const far = event.shiftKey ? 10 : 1, size = [canvas.height, canvas.width]
+      const from = this.get("pixel").length ? this.get("pixel") : size.map(n => n >> 1)
+      read(from.map((at, axis) => Math.max(0, Math.min(size[axis] - 1, at + far * step[axis]))))
+    }, { signal })
+  }
+  listenToCurve(signal) {
+    const curve = this.curve, move = r => this.set({ r: Math.round(Math.max(0, Math.min(1, r)) * 100) / 100 })
+    const drag = event => move(curveFrame(curve.clientWidth, curve.clientHeight).r(event.offsetX))
+    curve.addEventListener("pointerdown", event => { curve.setPointerCapture(event.pointerId); drag(event) }, { signal })
+    curve.addEventListener("pointermove", event => event.buttons && drag(event), { signal })
+    curve.addEventListener("keydown", event => {
+      const r = this.get("r"), to = { ArrowLeft: r - 0.01, ArrowDown: r - 0.01, ArrowRight: r + 0.01, ArrowUp: r + 0.01,
+        PageDown: r - 0.1, PageUp: r + 0.1, Home: 0, End: 1 }[event.key]
+      if (to === undefined) return
+      event.preventDefault()
+      event.stopPropagation()
+      move(to)
+    }, { signal })
+  }
+  // A file that the connection could not carry is refused before it is read.
+  guardUpload(event) {
+    const files = [...(event.target.files ?? [])], most = this.get("upload_limit")
+    if (event.target.closest?.(".moram-explorer") !== this.el.closest(".moram-explorer")) return
+    const large = files.find(file => file.size > most * 1e6)
+    if (!large) return
+    event.stopImmediatePropagation()
+    this.set({ alert: `${large.name} has ${number(large.size / 1e6)} MB, and at most ${most} MB can be uploaded: save it smaller.` })
+  }
+
+  draw() {
+    const ink = getComputedStyle(this.el).color
+    this.showAround(ink)
+    if (this.alert.textContent !== this.get("alert")) this.alert.textContent = this.get("alert")
+    const scene = this.scene
+    this.root.classList.toggle("moram-none", !scene)
+    if (!scene) return
+    if (!this.facts.has(scene)) this.facts.set(scene, new Facts(scene))
+    const facts = this.facts.get(scene), shown = facts.names.filter(name => this.get(`show_${name}`))
+    const normalize = NORMALIZATIONS[this.get("normalize")], pixel = this.get("pixel")
+    const state = { shown, normalize, r: this.get("r"), ink, pixel: pixel.length && pixel[0] < scene.size[0] && pixel[1] < scene.size[1] ? pixel : [] }
+    this.drawHead(scene)
+    this.drawMaps(facts, state)
+    const drawn = this.drawOutcomes(facts, state)
+    this.drawCurves(facts, state, drawn)
+    this.speak(scene, state, drawn)
+  }
+  // The page around the view: whether its text is light, and whether the display options are unfolded.
+  showAround(ink) {
+    const [red, green, blue] = ink.match(/[\d.]+/g).map(Number), around = this.el.closest(".moram-explorer")
+    around?.classList.toggle("moram-dark", 0.3 * red + 0.6 * green + 0.1 * blue > 128)
+    around?.classList.toggle("moram-folded", !this.get("unfolded"))
+  }
+  drawHead(scene) {
+    const at = this.get("position"), facts = []
+    if (scene.target !== null) facts.push(`target ${number(scene.target)}`)
+    facts.push(`prediction ${number(scene.prediction)}`)
+    facts.push(`${Math.round(100 * scene.raising)}% of the evidence raises it, ${Math.round(100 * (1 - scene.raising))}% lowers it`)
+    if (scene.note) facts.push(scene.note)
+    this.name.textContent = scene.name
+    this.about.textContent = facts.join(" · ")
+    this.units.textContent = this.get("units")
+    this.previous.disabled = at <= 0
+    this.next.disabled = at >= this.get("count") - 1
+  }
+
+  drawMaps(facts, { shown, pixel }) {
+    const { scene } = facts, [H, W] = scene.size, outline = this.get("outline") ? facts.mask : null, id = scene.id
+    const tables = bytesOf(this.get("tables")), raw = this.get("raw"), opacity = this.get("opacity"), oneScale = this.get("scale") === 0
+    const where = pixel.length ? `row ${pixel[0]}, column ${pixel[1]}` : ""
+    this.mapsRow.style.setProperty("--panels", shown.length + 1)
+    this.picture.show([H, W], id, () => paintImage(facts.image), `picture ${scene.name}`)
+    this.picture.mark([id, !!outline], outline, scene.size, pixel)
+    this.picture.say(where)
+    for (const [name, panel] of this.maps) {
+      panel.figure.hidden = !shown.includes(name)
+      if (panel.figure.hidden) continue
+      const values = facts.values(name), limits = facts.limits(name, shown, oneScale), empty = facts.size(name) === 0
+      const place = facts.signed(name) ? this.get("signed_from") + this.get("signed_colours") : this.get("colours")
+      const table = tables.subarray(768 * place, 768 * (place + 1)), { label, nothing } = this.methods.find(method => method.name === name)
+      const key = [id, limits, place, opacity, raw]
+      const about = `${label}, values from ${number(extremes(values)[0])} to ${number(extremes(values)[1])}${empty ? `, empty: ${nothing}` : ""}`
+      panel.show([H, W], key, () => paintMap(values, limits, table, opacity, raw ? null : facts.grey), about)
+      panel.update("bar", [limits, place, opacity, raw], () => {
+        panel.bar.getContext("2d").putImageData(new ImageData(paintBar(limits, table, opacity, raw), 256, 2), 0, 0)
+        panel.ends.replaceChildren(...[limits[0], (limits[0] + limits[1]) / 2, limits[1]].map(value => element("span", {}, number(value))))
+      })
+      panel.mark([id, !!outline], outline, scene.size, pixel)
+      panel.say(pixel.length ? signed(values[pixel[0] * W + pixel[1]]) : "", empty ? nothing : "")
+    }
+  }
+
+  drawOutcomes(facts, { shown, normalize, r }) {
+    const { scene, mask } = facts, drawn = new Map()
+    this.kindsRow.style.setProperty("--panels", shown.length + 1)
+    this.key.hidden = !mask
+    this.truth.figure.hidden = !mask
+    if (mask) this.truth.show(scene.size, scene.id, () => paintOutcomes(mask.map(inside => 3 * inside), true), "true region")
+    for (const [name, panel] of this.kinds) {
+      panel.figure.hidden = !shown.includes(name)
+      if (panel.figure.hidden) continue
+      const cumulative = facts.cumulative(name, normalize), { kinds, counts } = outcomes(cumulative, mask, r)
+      const [leftOut, falseAlarm, missed, found] = counts, inside = missed + found, outside = leftOut + falseAlarm
+      const accuracy = mask ? (leftOut + found) / kinds.length : undefined
+      const words = mask
+        ? `${percent(found, inside)} found, ${percent(missed, inside)} missed; ${percent(falseAlarm, outside)} false alarm, ${percent(leftOut, outside)} left out`
+        : `${percent(falseAlarm, kinds.length)} of the picture is black`
+      const empty = cumulative.every(share => share === 0)
+      panel.show(scene.size, [scene.id, normalize, r], () => paintOutcomes(kinds, !!mask), `${name}, thresholded: ${words}`)
+      panel.say(words.replace("; ", "\n"), empty ? "empty after this treatment of negative values" : "")
+      drawn.set(name, { accuracy, words, empty })
+    }
+    return drawn
+  }
+
+  drawCurves(facts, { shown, normalize, r, ink }, drawn) {
+    const known = !!facts.mask, means = this.get("show_mean") ? this.get("means") : {}
+    this.curveBox.hidden = !known
+    this.unknown.hidden = known
+    if (!known) return
+    const lines = shown.map(name => {
+      const { label, colour, dash } = this.methods.find(method => method.name === name)
+      return { label, colour, dash, curve: facts.curve(name, normalize), mean: means[`${name}/${normalize}`], at: drawn.get(name).accuracy }
+    })
+    const ratio = window.devicePixelRatio || 1, { clientWidth: width, clientHeight: height } = this.curve
+    const key = JSON.stringify([facts.scene.id, shown, normalize, r, ink, width, height, Object.keys(means)])
+    if (key === this.curvesDrawn) return
+    this.curvesDrawn = key
+    Object.assign(this.curve, { width: width * ratio, height: height * ratio })
+    const context = this.curve.getContext("2d")
+    context.scale(ratio, ratio)
+    drawCurves(context, width, height, { lines, r, ink })
+    this.legend.replaceChildren(...lines.map(({ label, colour, dash, curve, mean, at }) => {
+      const line = `<svg width="44" height="8" aria-hidden="true"><path d="M0 4h44" stroke="${colour ?? "currentColor"}" stroke-width="2.4" stroke-dasharray="${dash.join(" ")}"/></svg>`
+      const item = element("li")
+      item.innerHTML = line
+      item.append(` ${label}: area ${curve.area.toFixed(3)}${mean ? ` (mean ${mean.area.toFixed(3)})` : ""}, at r ${at.toFixed(3)}`)
+      return item
+    }))
+    this.curve.setAttribute("aria-valuenow", r)
+    this.curve.setAttribute("aria-valuetext", [`r ${r.toFixed(2)}`, ...lines.map(({ label, at }) => `${label} ${at.toFixed(3)}`)].join(", "))
+  }
+
+  // What is seen, in words, once the state has come to rest.
+  speak(scene, { shown, r, pixel, normalize }, drawn) {
+    clearTimeout(this.speaking)
+    this.speaking = setTimeout(() => {
+      const facts = this.facts.get(scene), label = name => this.methods.find(method => method.name === name).label
+      const read = pixel.length ? shown.map(name => `${label(name)} ${signed(facts.values(name)[pixel[0] * scene.size[1] + pixel[1]])}`) : []
+      const lines = pixel.length ? [`row ${pixel[0]}, column ${pixel[1]}`, ...read]
+        : [scene.name, this.about.textContent, `r ${r.toFixed(2)}, ${normalize}`, ...shown.map(name => `${label(name)}: ${drawn.get(name).words}`)]
+      this.status.textContent = lines.join("; ")
+    }, 400)
+  }
+}
+
+export default {
+  render({ model, el }) {
+    const view = new View(model, el)
+    return () => view.remove()
+  },
+}
