@@ -9,7 +9,7 @@ trap 'rm -rf "$before"' EXIT
 cp -R nbs moram "$before"
 
 # A notebook that was renamed or removed leaves its old module behind: start from none.
-find moram -maxdepth 1 -name '*.py' ! -name '__init__.py' -delete
+find moram -name '*.py' ! -name '__init__.py' ! -name '__main__.py' -delete
 nbdev_clean
 nbdev_export
 
