@@ -7,7 +7,7 @@ __all__ = ['explain_batch', 'write_whole', 'pack_maps', 'unpack_maps', 'fingerpr
            'explain_rows', 'write_shard', 'shard_rows', 'locked', 'explain_dataset', 'Explained', 'Explanations',
            'open_explanations']
 
-# %% ../nbs/11c_bulk.ipynb #8e7529c9
+# %% ../nbs/11c_bulk.ipynb #c3847233
 import hashlib
 import json
 import os
@@ -28,7 +28,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 
 from . import __version__
-from .capture import capture, find_layer
+from .capture import capture
+from .layers import find_layer
 from .methods import find_method, lowering, raising
 from .upsample import lanczos
 
@@ -105,7 +106,7 @@ def describe_run(
                      "names_sha256": hashlib.sha256(names.encode()).hexdigest()},
             **settings, "versions": {"moram": __version__, "torch": torch.__version__}}
 
-# %% ../nbs/11c_bulk.ipynb #729f8b29
+# %% ../nbs/11c_bulk.ipynb #54a32ac4
 def settle_manifest(
     out: str | os.PathLike,  # folder; made if it is not there
     manifest: dict,  # from `describe_run`
@@ -113,10 +114,12 @@ def settle_manifest(
     "Write the manifest, or compare with the one that is there. ValueError that names what differs."
     path = Path(out) / "manifest.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        if any(Path(out).glob("table-*.parquet")):
-            raise ValueError(f"{out}: has shards but no manifest, so nobody knows what they explain; choose an empty folder")
-        write_whole(path, json.dumps(manifest, indent=1).encode())
+    with FileLock(path.with_suffix(".lock")):  # the first of several processes writes it
+        if not path.exists():
+            if any(path.parent.glob("table-*.parquet")):
+                raise ValueError(f"{out}: has shards but no manifest, so nobody knows what they explain; choose an empty folder")
+            write_whole(path, json.dumps(manifest, indent=1).encode())
+    path.with_suffix(".lock").unlink(missing_ok=True)
     kept = json.loads(path.read_text())
     changed = [f"{key} was {kept.get(key)}, is now {value}" for key, value in manifest.items() if kept.get(key) != value and key != "versions"]
     if changed:
@@ -176,7 +179,7 @@ def locked(
     except Timeout as error:
         raise ValueError(f"{path.parent}: another command is writing here; wait until it has ended, or choose another folder") from error
 
-# %% ../nbs/11c_bulk.ipynb #3b0f8000
+# %% ../nbs/11c_bulk.ipynb #7a4d5e62
 def explain_dataset(
     model: nn.Module,  # gives [N] or [N, K] numbers; on the device to use; left as it was
     dataset: Dataset,  # gives image [C, H, W], or (image, target), by number; all of one size; `names`, if it has them, go into the table
@@ -190,9 +193,10 @@ def explain_dataset(
     progress: bool = True,  # show a progress bar
 ) -> Path:  # the folder, for `open_explanations`
     "Explain a data set into shards on disk; this process's share of them. ValueError for a folder of another run; OSError when it can't be written."
-    state, out = PartialState(), Path(out)
+    device, out = next(model.parameters()).device, Path(out)
+    state = PartialState(cpu=device.type == "cpu")
     first = dataset[0][0] if isinstance(dataset[0], (list, tuple)) else dataset[0]
-    layer = find_layer(model, first[None].to(next(model.parameters()).device)) if layer is None else layer
+    layer = find_layer(model, first[None].to(device)) if layer is None else layer
     settle_manifest(out, describe_run(model, dataset, dict(layer=layer, method=method, output=output, batch_size=batch_size, shard_size=shard_size)))
     work, names = partial(explain_batch, model=model, layer=layer, method=method, output=output), getattr(dataset, "names", None)
     shards = range(-(-len(dataset) // shard_size))[state.process_index::state.num_processes]
