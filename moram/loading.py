@@ -38,7 +38,7 @@ def parse_name(
         raise ValueError(f"{option}: expected module:name or module:name(argument=1), for example my_networks:age_net, got {name!r}")
     return module, path, arguments
 
-# %% ../nbs/09a_loading.ipynb #92f4b995
+# %% ../nbs/09a_loading.ipynb #9e1b7702
 def find_object(
     name: str,  # see `parse_name`
     option: str = "model",  # whose value it is, for messages
@@ -53,8 +53,9 @@ def find_object(
             found = getattr(found, part)
         return found if arguments is None else found(*arguments[0], **arguments[1])
     except Exception as error:  # whatever goes wrong in another's module
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        raise ValueError(f"{option}: {name} failed: {type(error).__name__}: {error} ({where.filename}, line {where.lineno})") from error
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = "" if last.name == "find_object" else f" ({last.filename}, line {last.lineno})"
+        raise ValueError(f"{option}: {name} failed: {type(error).__name__}: {error}{place}") from error
 
 # %% ../nbs/09a_loading.ipynb #60c021a7
 def load_state(
