@@ -371,7 +371,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                 'moram.pictures.resize_picture': ('pictures.html#resize_picture', 'moram/pictures.py')},
             'moram.plot': { 'moram.plot._colour_bar': ('plot.html#_colour_bar', 'moram/plot.py'),
                             'moram.plot._colours': ('plot.html#_colours', 'moram/plot.py'),
-                            'moram.plot._is_empty': ('plot.html#_is_empty', 'moram/plot.py'),
+                            'moram.plot._faint_note': ('plot.html#_faint_note', 'moram/plot.py'),
                             'moram.plot.compare': ('plot.html#compare', 'moram/plot.py'),
                             'moram.plot.figure1': ('plot.html#figure1', 'moram/plot.py'),
                             'moram.plot.method_style': ('plot.html#method_style', 'moram/plot.py'),

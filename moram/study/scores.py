@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['VARIABLES', 'RAM', 'MORAM', 'RAISING', 'LOWERING', 'GRAD_CAM', 'GRAD_CAM_PP', 'ACTIVATION_SUM', 'RAM_MODULUS',
            'RAM_NEGATED', 'RANDOM_PARTS', 'RANDOM_LAYERS', 'RAM_RANDOM_LAYERS', 'RANDOM', 'CONSTANT', 'GAUSSIAN',
-           'TRUE_MASK', 'GRID_MASK', 'MAPS', 'Variable', 'labelled', 'write_scores', 'read_scores', 'model_card']
+           'TRUE_MASK', 'GRID_MASK', 'MAPS', 'CURVE_MAPS', 'KEPT_MAPS', 'R_GRID', 'LEVELS', 'BASELINES', 'Variable',
+           'labelled', 'write_scores', 'read_scores', 'model_card']
 
 # %% ../../nbs/study/04_scores.ipynb #d2be5c62
 import json
@@ -128,3 +129,10 @@ RAM_RANDOM_LAYERS = {parts: f"{RAM}, {parts} of 14 layers random" for parts in (
 RANDOM, CONSTANT, GAUSSIAN, TRUE_MASK, GRID_MASK = "random", "constant", "Gaussian", "true mask", "mask on the grid"
 MAPS = (RAM, MORAM, RAISING, LOWERING, GRAD_CAM, GRAD_CAM_PP, ACTIVATION_SUM, RAM_MODULUS, RAM_NEGATED, *RANDOM_LAYERS.values(),
         *RAM_RANDOM_LAYERS.values(), RANDOM, CONSTANT, GAUSSIAN, TRUE_MASK, GRID_MASK)
+
+# %% ../../nbs/study/04_scores.ipynb #31d16d54
+CURVE_MAPS = (RAM, MORAM)  # whose curves are kept
+KEPT_MAPS = (RAM, MORAM, ACTIVATION_SUM)  # that are kept themselves, on the grid, of the first pictures
+R_GRID = tuple(np.linspace(0, 1, 26))  # thresholds of the curves
+LEVELS = (0.25, 0.5, 0.75)  # of `high_share`
+BASELINES = ("background", "mean", "blur")  # towards which pixels go

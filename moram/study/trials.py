@@ -24,7 +24,8 @@ from .digits import RotatedDigits
 from .scorer import score_model
 from .scores import model_card, read_scores, write_scores
 from .shapes import DistractorShapes, PositiveRectangles, ShapeAreas, SideDifference, SignedShapes
-from ..train import environment, train, train_to_file
+from ..regression import environment
+from ..train import train, train_to_file
 
 # %% ../../nbs/study/05_trials.ipynb #cb6f2e39
 @dataclass(frozen=True)
