@@ -220,7 +220,7 @@ def simultaneous_band(
     q = torch.cat(largest).quantile(confidence)
     return Band(mean, mean - q * error, mean + q * error)
 
-# %% ../../nbs/study/03_statistics.ipynb #0cc34e97
+# %% ../../nbs/study/03_statistics.ipynb #da05a4b0
 class OverSeeds(NamedTuple):
     "A quantity over models trained from several seeds."
 
@@ -230,7 +230,7 @@ class OverSeeds(NamedTuple):
     spread: float  # standard deviation over seeds; NaN for one
     n: int  # seeds
 
-
+# %% ../../nbs/study/03_statistics.ipynb #5133d2b2
 def over_seeds(
     values: list[float],  # one per trained model
     confidence: float = 0.95,
