@@ -374,6 +374,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
             'moram.plot': { 'moram.plot._colour_bar': ('plot.html#_colour_bar', 'moram/plot.py'),
                             'moram.plot._colours': ('plot.html#_colours', 'moram/plot.py'),
                             'moram.plot._faint_note': ('plot.html#_faint_note', 'moram/plot.py'),
+                            'moram.plot._growing': ('plot.html#_growing', 'moram/plot.py'),
                             'moram.plot.compare': ('plot.html#compare', 'moram/plot.py'),
                             'moram.plot.figure1': ('plot.html#figure1', 'moram/plot.py'),
                             'moram.plot.method_style': ('plot.html#method_style', 'moram/plot.py'),
