@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-# %% ../nbs/05_upsample.ipynb #56c4656d
+# %% ../nbs/05_upsample.ipynb #22de0376
 @lru_cache(maxsize=64)
 def resampling_matrix(
     old: int,  # cells before
@@ -22,30 +22,32 @@ def resampling_matrix(
 ) -> Tensor:  # [new, old], float32; each row sums to 1
     "The matrix by which Pillow resamples one axis."
     units = Image.fromarray(np.eye(old, dtype=np.float32))
-    return torch.from_numpy(np.array(units.resize((new, old), filter)).T.copy())
+    with torch.inference_mode(False):  # the matrix is kept, and must serve gradients later
+        return torch.from_numpy(np.array(units.resize((new, old), filter)).T.copy())
 
-# %% ../nbs/05_upsample.ipynb #47f880ee
+# %% ../nbs/05_upsample.ipynb #b5c6aaa8
 def resample(
-    maps: Tensor,  # [..., h, w], float
-    size: tuple[int, int] | int,  # (H, W), or one number for a square, pixels
+    maps: Tensor,  # [..., h, w], float; or [..., t] and [..., d, h, w], as `size` has it
+    size: tuple[int, ...] | int,  # (H, W), or one number for a square, pixels; (T,) for signals, (D, H, W) for volumes
     filter: Image.Resampling = Image.Resampling.LANCZOS,  # Pillow's filter
 ) -> Tensor:  # [..., H, W], of the maps' dtype and on their device
-    "Resize maps exactly as Pillow does float images, up to rounding."
-    height, width = (size, size) if isinstance(size, int) else size
-    if not isinstance(maps, Tensor) or not maps.is_floating_point() or maps.ndim < 2 or maps.numel() == 0:
+    "Resize maps exactly as Pillow does float images, up to rounding, along one axis after the other."
+    sizes = (size, size) if isinstance(size, int) else tuple(size)
+    if not isinstance(maps, Tensor) or not maps.is_floating_point() or maps.ndim < len(sizes) or maps.numel() == 0:
         got = f"{maps.dtype} {list(maps.shape)}" if isinstance(maps, Tensor) else type(maps).__name__
-        raise ValueError(f"maps: expected a float tensor [..., h, w], got {got}")
-    if min(height, width) < 1:
-        raise ValueError(f"size: expected at least one pixel each way, got {(height, width)}")
-    dtype = maps.dtype if maps.dtype in (torch.float32, torch.float64) else torch.float32
-    rows, columns = (resampling_matrix(old, new, filter).to(maps.device, dtype)
-                     for old, new in zip(maps.shape[-2:], (height, width), strict=True))
-    return (rows @ maps.to(dtype) @ columns.T).to(maps.dtype)
+        raise ValueError(f"maps: expected a float tensor [..., {', '.join('dhw'[-len(sizes):])}], got {got}")
+    if not sizes or min(sizes) < 1:
+        raise ValueError(f"size: expected at least one pixel each way, got {sizes}")
+    out = maps if maps.dtype in (torch.float32, torch.float64) else maps.float()
+    for axis, new in zip(range(-len(sizes), 0), sizes, strict=True):
+        matrix = resampling_matrix(maps.shape[axis], new, filter).to(out.device, out.dtype)
+        out = (out.movedim(axis, -1) @ matrix.T).movedim(-1, axis)
+    return out.to(maps.dtype)
 
 
 def lanczos(
     maps: Tensor,  # [..., h, w], float
-    size: tuple[int, int] | int,  # (H, W), or one number for a square, pixels
+    size: tuple[int, ...] | int,  # (H, W), or one number for a square, pixels; (T,) for signals, (D, H, W) for volumes
 ) -> Tensor:  # [..., H, W], of the maps' dtype and on their device
     "Upsample maps as the paper does: Pillow's LANCZOS, batched and differentiable."
     return resample(maps, size, Image.Resampling.LANCZOS)
@@ -53,7 +55,7 @@ def lanczos(
 
 def bilinear(
     maps: Tensor,  # [..., h, w], float
-    size: tuple[int, int] | int,  # (H, W), or one number for a square, pixels
+    size: tuple[int, ...] | int,  # (H, W), or one number for a square, pixels; (T,) for signals, (D, H, W) for volumes
 ) -> Tensor:  # [..., H, W], of the maps' dtype and on their device
     "Upsample maps by Pillow's BILINEAR, which does not ring: a control for `lanczos`."
     return resample(maps, size, Image.Resampling.BILINEAR)
