@@ -6,7 +6,7 @@
 __all__ = ['PRESETS', 'BatchShares', 'start_accelerator', 'by_main', 'train', 'check_training', 'Preset', 'find_preset',
            'train_to_file', 'train_preset']
 
-# %% ../nbs/02_train.ipynb #1475022d
+# %% ../nbs/02_train.ipynb #05dac822
 import math
 import os
 import time
@@ -24,13 +24,10 @@ from tqdm.auto import tqdm
 
 from .dataset import RectangleDataset, RegionDataset, row_index
 from .model import VGG16GAP, check_new_file, read_safetensors, save_model, write_safetensors
-from .regression import bf16_pays, environment, match_predictions, pick_device, predict, regression_scores, score_rows
+from .regression import bf16_pays, environment, match_predictions, pick_device, predict, regression_scores, score_rows  # noqa: F401
 
 if TYPE_CHECKING:  # slow to import, so each function that needs it does
     from accelerate import Accelerator
-
-# %% ../nbs/02_train.ipynb #7fbadde8
-_all_ = ["bf16_pays", "environment", "match_predictions", "pick_device", "predict", "regression_scores", "score_rows"]  # their old home
 
 # %% ../nbs/02_train.ipynb #9d797548
 class BatchShares:
@@ -58,7 +55,7 @@ class BatchShares:
         sizes = [min(self.batch_size, len(self.rows) - first) for first in range(0, len(self.rows), self.batch_size)]
         return [self.world * len(range(self.rank, size, self.world)) / size for size in sizes]
 
-# %% ../nbs/02_train.ipynb #8702db99
+# %% ../nbs/02_train.ipynb #2b8acfae
 def start_accelerator(
     device: str = "auto",  # see `pick_device`
 ) -> tuple["Accelerator", torch.device]:  # it, and this process's device
@@ -73,12 +70,13 @@ def start_accelerator(
 
 def by_main(
     accelerator: "Accelerator",
-    work: Callable[[], Any],  # its result must pickle
+    work: Callable,  # its result must pickle
+    *arguments,  # of `work`
 ) -> Any:  # the result, in every process
     "Let the main process do something, and wait for it."
     from accelerate.utils import broadcast_object_list
 
-    return broadcast_object_list([work() if accelerator.is_main_process else None])[0]
+    return broadcast_object_list([work(*arguments) if accelerator.is_main_process else None])[0]
 
 # %% ../nbs/02_train.ipynb #48dc75e3
 class _Run:
@@ -149,7 +147,7 @@ def _load_checkpoint(run: _Run, path: Path | None, config: dict) -> list[dict]:
     run.schedule.last_epoch = card["step"]
     return card["history"]
 
-# %% ../nbs/02_train.ipynb #ed5c4303
+# %% ../nbs/02_train.ipynb #52879caf
 def train(
     model: nn.Module,  # gives [N] or [N, 1] for one number per image, [N, K] for K; trained in place
     dataset: RegionDataset,  # its `train` rows are learnt, its `valid` rows give the scores
@@ -169,11 +167,11 @@ def train(
     for epoch in range(len(history), epochs):
         start = time.perf_counter()
         loss = run.one_epoch(seed * 100_003 + epoch, f"epoch {epoch + 1}/{epochs}", progress)
-        history.append(by_main(run.accelerator, lambda: {"epoch": epoch + 1, "loss": loss, **score_rows(model, dataset, dataset.valid),
-                                                         "seconds": time.perf_counter() - start}))
+        scores = by_main(run.accelerator, score_rows, model, dataset, dataset.valid)
+        history.append({"epoch": epoch + 1, "loss": loss, **scores, "seconds": time.perf_counter() - start})
         if progress:
             tqdm.write("epoch {epoch}: validation MAE {mae:.4f}, R2 {r2:.4f}, {seconds:.0f} s".format(**history[-1]))
-        by_main(run.accelerator, lambda: _save_checkpoint(run, path, {"config": config, "history": history}))
+        by_main(run.accelerator, _save_checkpoint, run, path, {"config": config, "history": history})
     model.to(memory_format=torch.contiguous_format).train(training)
     return history
 
@@ -236,7 +234,7 @@ def find_preset(
         raise ValueError(f"preset: expected one of {list(PRESETS)}, got {name!r}")
     return replace(PRESETS[name], **{field: value for field, value in overrides.items() if value is not None})
 
-# %% ../nbs/02_train.ipynb #442e3761
+# %% ../nbs/02_train.ipynb #01ca666f
 def train_to_file(
     model: VGG16GAP,  # trained in place
     dataset: RegionDataset,  # that has `arguments`, for the card
@@ -257,10 +255,10 @@ def train_to_file(
     checkpoint = Path(path).with_suffix(".checkpoint.safetensors")
     history = train(model, dataset, epochs, batch_size, lr, seed, device, checkpoint, progress)
     accelerator, where = start_accelerator(device)
-    model.card = {**card, "seed": seed, "dataset": dataset.arguments, "scores": by_main(accelerator, lambda: score_rows(model, dataset, dataset.test)),
+    model.card = {**card, "seed": seed, "dataset": dataset.arguments, "scores": by_main(accelerator, score_rows, model, dataset, dataset.test),
                   "history": history, "seconds": sum(epoch["seconds"] for epoch in history), **environment(where), "processes": accelerator.num_processes}
-    by_main(accelerator, lambda: save_model(model, path))
-    by_main(accelerator, lambda: checkpoint.unlink(missing_ok=True))
+    by_main(accelerator, save_model, model, path)
+    by_main(accelerator, checkpoint.unlink, True)
     return model.cpu().eval()
 
 # %% ../nbs/02_train.ipynb #ebde695a
