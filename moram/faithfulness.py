@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .capture import check_images, select_output
+from .inputs import check_images, select_output
 from .twin import eval_twin
 
 # %% ../nbs/08_faithfulness.ipynb #f8220d7d

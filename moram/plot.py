@@ -6,14 +6,14 @@
 __all__ = ['STYLES', 'EMPTY', 'style_colours', 'method_style', 'value_limits', 'show_image', 'show_map', 'compare', 'table1',
            'figure1']
 
-# %% ../nbs/10_plot.ipynb #0da49979
+# %% ../nbs/10_plot.ipynb #4aca8116
 from collections.abc import Mapping
 from itertools import cycle
 
 import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
@@ -90,7 +90,7 @@ def _colours(image: Tensor) -> tuple[Tensor, str]:  # [3, H, W] in [0, 1], and w
         return pixels.clamp(0, 1).expand(3, -1, -1), ""
     return ((pixels - low) / ((high - low) or 1.0)).clamp(0, 1).expand(3, -1, -1), f"stretched from [{low:.3g}, {high:.3g}]"
 
-# %% ../nbs/10_plot.ipynb #5af3271a
+# %% ../nbs/10_plot.ipynb #e9f79e89
 EMPTY = {"signed": "no evidence", "raising": "no raising evidence", "lowering": "no lowering evidence",
          "magnitude": "no positive evidence", "heat": "the same everywhere"}
 
@@ -102,7 +102,7 @@ def show_map(
     style: str = "signed",  # one of `STYLES`
     limits: tuple[float, float] | None = None,  # ends of the colour map; None takes them from this map
     opacity: float | str = 0.7,  # of the map over an image: 0 to 1, or "value", growing with the modulus over a grey image
-    cmap: str | Colormap | None = None,  # another matplotlib colour map
+    cmap: str | Colormap | None = None,  # another matplotlib colour map, but for "value"
 ) -> AxesImage:  # for a colour bar
     "Draw a map, over its image if there is one. ValueError for another shape, style or opacity."
     if values.ndim != 2:
@@ -111,18 +111,31 @@ def show_map(
         raise ValueError(f"opacity: expected a number in [0, 1] or 'value', got {opacity!r}")
     values = values.detach().cpu().float()
     low, high = value_limits(values, style) if limits is None else limits
-    alpha: float | Tensor = 1.0
+    colours, alpha = cmap or style_colours(style), None
     if image is not None:
         show_image(ax, image, grey=opacity == "value")
-        alpha = (values.abs().nan_to_num() / max(abs(low), abs(high))).clamp(0, 1).sqrt() if opacity == "value" else float(opacity)
+        colours, alpha = (_growing(style, low, high), None) if opacity == "value" else (colours, opacity)
     note = _faint_note(values, style, max(abs(low), abs(high)))
     if note:
-        ax.text(0.5, 0.08, note, ha="center", va="bottom", fontsize=7, transform=ax.transAxes,
-                bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.9})
+        ax.text(0.5, 0.08, note, ha="center", va="bottom", fontsize=7, transform=ax.transAxes, bbox={"facecolor": "white", "edgecolor": "none"})
     ax.set(xticks=[], yticks=[])
-    return ax.imshow(values, cmap=cmap or style_colours(style), vmin=low, vmax=high, alpha=alpha, interpolation="nearest")
+    return ax.imshow(values, cmap=colours, vmin=low, vmax=high, alpha=alpha, interpolation="nearest")
 
-# %% ../nbs/10_plot.ipynb #aed49d39
+# %% ../nbs/10_plot.ipynb #e74f5f82
+def _growing(style: str, low: float, high: float) -> Colormap:
+    "Colours of a style whose opacity, in place of their paleness, grows with the value's modulus."
+    values = torch.linspace(low, high, 256, dtype=torch.float64)
+    strength = values.abs() / values.abs().max()
+    place = torch.linspace(0, 1, 256, dtype=torch.float64)
+    if style == "signed":
+        place = 0.5 + 0.5 * values.sign() * strength.clamp(min=0.7)
+    elif style in ("raising", "lowering"):
+        place = strength.clamp(min=0.7)
+    colours = style_colours(style)(place.numpy())
+    colours[:, 3] = strength
+    return ListedColormap(colours).with_extremes(bad=(0, 0, 0, 0))
+
+
 def _faint_note(values: Tensor, style: str, scale: float) -> str:
     "What to write on a map that shows nothing, or hardly anything."
     known = values[~values.isnan()]
@@ -133,7 +146,7 @@ def _faint_note(values: Tensor, style: str, scale: float) -> str:
         return EMPTY[style]
     return f"at most {shown / scale:.0%} of the scale" if shown < 0.1 * scale else ""
 
-# %% ../nbs/10_plot.ipynb #036efb40
+# %% ../nbs/10_plot.ipynb #bc07897d
 def compare(
     image: Tensor,  # [3, H, W]; see `show_image`
     title: str,  # over the image
@@ -147,7 +160,8 @@ def compare(
         raise ValueError(f"maps, columns: expected at least one of each, got {len(maps)} and {columns}")
     panels, columns = len(maps) + 1, min(columns, len(maps) + 1)
     rows = -(-panels // columns)
-    fig = Figure(figsize=(2.4 * columns, 2.8 * rows), dpi=80, layout="constrained")
+    fig = Figure(figsize=(2.4 * columns, 3.0 * rows), dpi=80, layout="constrained")
+    fig.get_layout_engine().set(h_pad=0.2)  # inches, for the bars
     axes = list(fig.subplots(rows, columns, squeeze=False).flat)
     for ax in axes[panels:]:
         ax.remove()
@@ -158,17 +172,18 @@ def compare(
         limits = (-limit, limit) if style in ("signed", "heat") else (0.0, limit)
         drawn = show_map(ax, values, image if opacity is not None else None, style, limits, 1.0 if opacity is None else opacity)
         ax.set_title(name, fontsize=10)
-        _colour_bar(fig, drawn, unit, ax=ax, orientation="horizontal")
+        _colour_bar(fig, drawn, unit, cax=ax.inset_axes((0, -0.1, 1, 0.05)), orientation="horizontal")
     return fig
 
-# %% ../nbs/10_plot.ipynb #a8a1db33
+# %% ../nbs/10_plot.ipynb #90727cb8
 def _colour_bar(fig: Figure, drawn: AxesImage, unit: str, values: Tensor | None = None, **place) -> None:
-    "A bar with three numbers, pointed where more than a hundredth of the scale lies beyond its end."
+    "A bar with its ends and 0, pointed where more than a hundredth of the scale lies beyond its end."
     low, high = drawn.get_clim()
     seen = torch.as_tensor(drawn.get_array().filled(low)) if values is None else values
     below, above = low - seen[~seen.isnan()].min() > 0.01 * (high - low), seen[~seen.isnan()].max() - high > 0.01 * (high - low)
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(below), int(above)]
-    bar = fig.colorbar(drawn, extend=extend, ticks=[low, (low + high) / 2, high], format=lambda value, _: f"{value:.2g}", **place)
+    bar = fig.colorbar(drawn, extend=extend, ticks=[low, *([0] if low < 0 < high else []), high], format=lambda value, _: f"{value:.2g}", **place)
+    bar.ax.set_facecolor("grey")  # seen through colours that are not opaque
     bar.ax.tick_params(labelsize=7)
     bar.set_label(unit, fontsize=8)
 
