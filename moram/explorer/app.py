@@ -103,7 +103,7 @@ def import_prepare(
         raise ValueError(f"prepare: expected {name} to give a float tensor [C, H, W], got {got}")
     return found
 
-# %% ../../nbs/explorer/04_app.ipynb #ed44ea15
+# %% ../../nbs/explorer/04_app.ipynb #163a6907
 RECTANGLES_ONLY = ("This model was trained on rectangles of one colour. On other pictures its predictions and maps mean nothing: "
                    "bring a model of your own with --model.")
 NOT_NORMALISED = ("Pictures reach the model as red, green and blue in [0, 1], made to fit a square with black bars. "
@@ -118,7 +118,7 @@ def build_explorer(
     size: int | None = None,  # side to which pictures are resized without `prepare`; None takes the model's own, or 224
     fit: str = "pad",  # how they become squares: pad, crop or stretch
     folder: str | os.PathLike = ".",  # where modules and relative paths are looked for
-    **options,  # of `Explorer`: layer, output, methods ...
+    **options,  # of `Explorer`: layer, output, methods ...; `fixed` are rows of the whole data set
 ) -> Explorer:
     "The explorer of the app. ValueError or OSError for what won't do."
     if str(Path(folder).resolve()) not in sys.path:
@@ -130,7 +130,7 @@ def build_explorer(
     card = getattr(net, "card", {}).get("dataset", {})
     if not images:
         data = RectangleDataset(**card)
-        return Explorer(net, Subset(data, data.test), **options)
+        return Explorer(net, data if options.get("fixed") else Subset(data, data.test), **options)
     pictures = PictureFolder(Path(folder, images), size or card.get("size", 224), fit, import_prepare(prepare) if prepare else None)
     notice = RECTANGLES_ONLY if not model and card else "" if prepare else NOT_NORMALISED
     return Explorer(net, pictures, notice=notice, **options)
@@ -158,17 +158,17 @@ def app_notebook(
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel, "title": "moram explore"}, "cells": [cell]})
 
-# %% ../../nbs/explorer/04_app.ipynb #397edef4
+# %% ../../nbs/explorer/04_app.ipynb #bebba35c
 def write_app(
-    folder: str | os.PathLike,  # an empty one; a template is put there where JUPYTER_PATH finds it
+    place: str | os.PathLike,  # an empty folder; a template is put there where JUPYTER_PATH finds it
     port: int | None = None,  # on 127.0.0.1; None takes a free one
     browser: bool = True,  # open a browser
     theme: str = "light",  # light or dark
     **arguments,  # of `build_explorer`
 ) -> list[str]:  # Voila's arguments
     "Write the app's notebook and template, and say how Voila is to run them."
-    (notebook := Path(folder) / "moram.ipynb").write_text(app_notebook(**arguments), "utf-8")
-    template = Path(folder) / "voila" / "templates" / "moram"
+    (notebook := Path(place) / "moram.ipynb").write_text(app_notebook(**arguments), "utf-8")
+    template = Path(place) / "voila" / "templates" / "moram"
     template.mkdir(parents=True)
     (template / "index.html.j2").write_text(TEMPLATE, "utf-8")
     (template / "conf.json").write_text(json.dumps({"base_template": "lab"}), "utf-8")
@@ -177,7 +177,7 @@ def write_app(
     return [str(notebook), *(f"--{name}={value}" for name, value in options.items()),
             *([f"--port={port}"] if port else []), *([] if browser else ["--no-browser"])]
 
-# %% ../../nbs/explorer/04_app.ipynb #fdcbd50f
+# %% ../../nbs/explorer/04_app.ipynb #7ce4446f
 def launch(
     model: str | None = None,  # module:object, see `build_explorer`
     weights: str | os.PathLike | None = None,  # see `build_explorer`
@@ -198,9 +198,9 @@ def launch(
     build_explorer(**arguments)  # what is wrong is said here, not in the browser
     from voila.app import Voila
 
-    with tempfile.TemporaryDirectory() as folder:
-        command = write_app(folder, port, browser, theme, folder=str(Path.cwd()), **arguments)
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (folder, os.environ.get("JUPYTER_PATH"))))
+    with tempfile.TemporaryDirectory() as place:
+        command = write_app(place, port, browser, theme, folder=str(Path.cwd()), **arguments)
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (place, os.environ.get("JUPYTER_PATH"))))
         Voila.launch_instance(command, tornado_settings={"websocket_max_message_size": (UPLOAD_LIMIT + 1) * 1_000_000})
 
 # %% ../../nbs/explorer/04_app.ipynb #7f733114

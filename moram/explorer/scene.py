@@ -18,7 +18,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ..capture import Features, capture, find_layer
+from ..capture import Features, capture
+from ..layers import find_layer
 from .gallery import Gallery, Item
 from ..methods import METHODS, lowering, raising, ram
 from ..metric import accuracy_auc, accuracy_curve, cumulative_importance

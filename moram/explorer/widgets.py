@@ -23,14 +23,14 @@ from .view import COLOUR_MAPS, SIGNED_COLOUR_MAPS, View, scene_state
 from ..methods import METHODS
 from ..metric import NORMALIZATIONS
 
-# %% ../../nbs/explorer/03_widgets.ipynb #51c3cc2a
+# %% ../../nbs/explorer/03_widgets.ipynb #0db67bf8
 NEGATIVE_VALUES = {"sum": "as printed", "minmax": "shifted to 0", "clip": "clipped", "abs": "magnitude"}
 SORTS = {"number": "as they come", "target": "by target", "prediction": "by prediction", "error": "by error, largest first"}
 
 
 def _wide(kind: type[widgets.Widget], description: str, **options) -> widgets.Widget:
     "A control as wide as its column."
-    return kind(description=description, layout=widgets.Layout(width="auto"), style={"description_width": "96px"}, **options)
+    return kind(description=description, layout=widgets.Layout(width="auto"), style={"description_width": "106px"}, **options)
 
 
 def _tick(value: bool, description: str) -> widgets.Checkbox:
@@ -226,7 +226,7 @@ def _fill_means(explorer: Explorer) -> None:
                      if getattr(view, f"show_{name}") and f"{name}/{normalize}" not in view.means]
             view.means = view.means | _mean_state(explorer, names, [normalize])
 
-# %% ../../nbs/explorer/03_widgets.ipynb #5f3b665f
+# %% ../../nbs/explorer/03_widgets.ipynb #17e10445
 def _side(explorer: Explorer) -> list[widgets.Widget]:
     "The controls from top to bottom."
     ticks = widgets.GridBox(list(explorer.ticks.values()), layout=widgets.Layout(grid_template_columns="1fr 1fr"))
@@ -246,7 +246,7 @@ def _asking(explorer: Explorer) -> list[widgets.Widget]:
     some = explorer.targets.isfinite().any()
     explorer.sort = _wide(widgets.Dropdown, "order", options=[(words, name) for name, words in SORTS.items()
                                                               if some or name in ("number", "prediction")])
-    explorer.target = _wide(widgets.FloatText, "find target", step=0.01, tooltip="shows the picture whose target is nearest")
+    explorer.target = _wide(widgets.Text, "find target", placeholder="a number, then Enter", continuous_update=False)
     explorer.upload = widgets.FileUpload(description="Upload pictures", accept="image/*", icon="", multiple=True, layout=widgets.Layout(width="auto"))
     names = explorer.scenes.layers
     chosen = explorer.scenes.layer if explorer.scenes.layer in names else None
@@ -258,16 +258,17 @@ def _asking(explorer: Explorer) -> list[widgets.Widget]:
     explorer.layer.observe(lambda change: _use_layer(explorer, change.old, change.new), "value")
     return [explorer.sort, *([explorer.target] if some else []), explorer.upload, explorer.layer]
 
-# %% ../../nbs/explorer/03_widgets.ipynb #73576d9c
+# %% ../../nbs/explorer/03_widgets.ipynb #ade5409d
 def _sort(explorer: Explorer, by: str) -> None:
     with explorer.reporting():
         _list_pictures(explorer, sort_pictures(explorer.order, by, explorer.targets, explorer.scenes.prediction))
         _draw(explorer, explorer.view.position)  # the same picture at another place
 
 
-def _find(explorer: Explorer, target: float) -> None:
-    with explorer.reporting():
-        explorer.find(target)
+def _find(explorer: Explorer, text: str) -> None:
+    if text.strip():
+        with explorer.reporting():
+            explorer.find(float(text.replace("−", "-").replace(",", ".")))
 
 
 def _add(explorer: Explorer, files: Sequence) -> None:

@@ -3,6 +3,7 @@
 import { NORMALIZATIONS, accuracyCurve, asFloats, cumulativeImportance, extremes, outcomes, upsample } from "./maths.js"
 import { OUTCOMES, borderPath, css, dimmed, paintBar, paintImage, paintMap, paintOutcomes, strokeTwice } from "./paint.js"
 import { curveFrame, drawCurves } from "./curve.js"
+import { savePanels } from "./save.js"
 
 const number = (value, digits = 3) => Number(value.toPrecision(digits)).toString().replace("-", "−")
 const signed = value => (value > 0 ? "+" : "") + number(value)
@@ -118,8 +119,7 @@ class View {
     this.facts = new WeakMap() // scene -> Facts
     this.stop = new AbortController()
     this.build()
-    this.listen()
-    this.draw()
+    this.listen() // drawn when it has a place on the page, of which the ResizeObserver tells
   }
   get(name) { return this.model.get(name) }
   set(changes, save = true) {
@@ -138,7 +138,8 @@ class View {
     this.about = element("span")
     this.previous = element("button", { type: "button", "aria-label": "previous picture", title: "previous picture" }, "‹")
     this.next = element("button", { type: "button", "aria-label": "next picture", title: "next picture" }, "›")
-    const head = element("div", { class: "moram-head" }, this.previous, this.next, this.name, this.about)
+    this.save = element("button", { type: "button", title: "save the maps as a PNG file" }, "Save PNG")
+    const head = element("div", { class: "moram-head" }, this.previous, this.next, this.name, this.about, this.save)
     this.picture = new Panel("picture", { focus: true })
     this.truth = new Panel("true region")
     this.maps = new Map(methods.map(({ name, label }) => [name, new Panel(label, { bar: true, focus: true })]))
@@ -170,6 +171,7 @@ class View {
     this.forget = () => this.get("drawn_by").forEach(name => this.model.off(`change:${name}`, later))
     this.previous.addEventListener("click", () => this.go(-1), { signal })
     this.next.addEventListener("click", () => this.go(1), { signal })
+    this.save.addEventListener("click", () => this.savePicture(), { signal })
     for (const panel of [this.picture, ...this.maps.values()]) this.listenToReader(panel.base, signal)
     this.listenToCurve(signal)
     const resized = new ResizeObserver(later), themed = new MutationObserver(later)
@@ -189,6 +191,11 @@ class View {
 
   go(step) {
     this.set({ position: Math.max(0, Math.min(this.get("count") - 1, this.get("position") + step)) })
+  }
+  savePicture() {
+    const panels = [this.picture, ...[...this.maps.values()].filter(panel => !panel.figure.hidden)], dark = this.dark
+    savePanels(panels, { name: this.scene.name.replace(/[^\w.-]+/g, "-"), ink: dark ? "#fff" : "#000", paper: dark ? "#111" : "#fff",
+      lines: [`${this.scene.name}: ${this.about.textContent}`, "units of Y per cell"] })
   }
   // The pixel under the pointer, or moved by the arrow keys, is read in all maps.
   listenToReader(canvas, signal) {
@@ -234,11 +241,13 @@ class View {
   }
 
   draw() {
+    if (!this.el.isConnected) return
     const ink = getComputedStyle(this.el).color
     this.showAround(ink)
     if (this.alert.textContent !== this.get("alert")) this.alert.textContent = this.get("alert")
     const scene = this.scene
     this.root.classList.toggle("moram-none", !scene)
+    this.waitFor(scene)
     if (!scene) return
     if (!this.facts.has(scene)) this.facts.set(scene, new Facts(scene))
     const facts = this.facts.get(scene), shown = facts.names.filter(name => this.get(`show_${name}`))
@@ -250,10 +259,22 @@ class View {
     this.drawCurves(facts, state, drawn)
     this.speak(scene, state, drawn)
   }
+  // A scene that does not come (a busy connection may drop messages) is asked for again, once.
+  waitFor(scene) {
+    const position = this.get("position"), wanted = !this.get("kept").length && scene?.at !== position && !this.get("alert")
+    this.root.classList.toggle("moram-waiting", wanted && !!scene)
+    if (!wanted || this.asked === position) return
+    this.asked = position
+    setTimeout(() => {
+      if (this.get("position") === position && this.scene?.at !== position) this.model.send({ again: position })
+      this.asked = undefined
+    }, 3000)
+  }
   // The page around the view: whether its text is light, and whether the display options are unfolded.
   showAround(ink) {
     const [red, green, blue] = ink.match(/[\d.]+/g).map(Number), around = this.el.closest(".moram-explorer")
-    around?.classList.toggle("moram-dark", 0.3 * red + 0.6 * green + 0.1 * blue > 128)
+    this.dark = 0.3 * red + 0.6 * green + 0.1 * blue > 128
+    around?.classList.toggle("moram-dark", this.dark)
     around?.classList.toggle("moram-folded", !this.get("unfolded"))
   }
   drawHead(scene) {
