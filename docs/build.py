@@ -38,6 +38,13 @@ GROUPS = {
     "Explore": ["try", "explorer/*"],
     "Develop": ["contributing", "api/*"],
 }
+# What readers look for in other words than the page's own: entries of the index, which the search prefers.
+SEARCHED = {
+    "guides/00_own_model": ["my own model", "preprocess", "photo"],
+    "06_metric": ["pixel accuracy", "area under the curve", "cumulative importance"],
+    "guides/01_blank_map": ["blank map", "black map"],
+    "guides/02_other_packages": ["Grad-CAM", "Captum"],
+}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 OPEN_LINES = 12  # longer code is folded
 
@@ -77,7 +84,7 @@ def kind_of_code(source, found, page):
         return "Tests"
     if page.startswith("guides/") or page == "index":
         return ""
-    if len(lines) > OPEN_LINES or page.startswith(("study/", "explorer/")):
+    if len(lines) > OPEN_LINES or page.startswith(("study/", "explorer/", "try")):
         return "Source" if "export" in found else "Code"
     return ""
 
@@ -132,6 +139,8 @@ def website_notebook(path, page, target):
             cell.source = move_links(cell.source, page, target)
         before = cell
         cells.append(cell)
+    if page in SEARCHED:
+        cells.insert(0, new_markdown_cell("\n".join(["```{index}", *(f"single: {words}" for words in SEARCHED[page]), "```"])))
     notebook.cells, notebook.metadata.language_info = cells, {"name": "python", "pygments_lexer": "python"}
     return notebook
 

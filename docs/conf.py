@@ -38,7 +38,7 @@ def as_rest(text):
 
 def add_docments(app, what, name, thing, options, lines):
     "The comments behind the parameters, as Sphinx writes parameters."
-    lines[:] = [as_rest(line) for line in lines]
+    lines[:] = as_rest(re.sub(r"^\x08\n(.+):\n", r"\1::\n\n", "\n".join(lines), flags=re.MULTILINE)).split("\n")  # Click's \b
     if what not in ("function", "method") or not callable(thing):
         return
     try:
