@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['app', 'OUT', 'SEED', 'DEVICE', 'PRESET', 'WEIGHTS', 'MODEL', 'LAYER', 'PREPARE', 'FIT', 'METHOD_NAMES',
-           'PRESET_NAMES', 'NO_MODEL', 'EXPLAIN_HELP', 'main', 'refusals', 'note', 'writable_folder', 'parse_size',
-           'parse_outputs', 'named_parts', 'report_photos', 'explain_command', 'train_command', 'trained_weights',
-           'reproduce_command', 'claims_command', 'print_verdicts', 'explore_command']
+           'PRESET_NAMES', 'NO_MODEL', 'EXPLAIN_HELP', 'main', 'refusals', 'note', 'noted_warnings', 'writable_folder',
+           'parse_size', 'parse_output', 'named_parts', 'report_photos', 'explain_command', 'train_command',
+           'trained_weights', 'reproduce_command', 'claims_command', 'print_verdicts', 'explore_command']
 
-# %% ../nbs/12_cli.ipynb #c5736e35
+# %% ../nbs/12_cli.ipynb #bde794c2
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +53,7 @@ def main(version: Annotated[bool, typer.Option("--version", help="Show the versi
         typer.echo(f"moram {__version__}")
         raise typer.Exit
 
-# %% ../nbs/12_cli.ipynb #450802af
+# %% ../nbs/12_cli.ipynb #8e601747
 @contextmanager
 def refusals(
     extra: str | None = None,  # the extra of moram that brings modules which may be missing
@@ -72,6 +73,16 @@ def note(line: str) -> None:
     "A yellow line on stderr, for what must not be overlooked."
     typer.secho(f"note: {line}", fg="yellow", err=True)
 
+
+@contextmanager
+def noted_warnings() -> Iterator[None]:
+    "Warnings become notes, each said once."
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for line in dict.fromkeys(str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)):
+        note(line)
+
 # %% ../nbs/12_cli.ipynb #76c458cb
 def writable_folder(
     path: str | os.PathLike,  # made if it is not there
@@ -84,7 +95,7 @@ def writable_folder(
     except OSError as error:
         raise ValueError(f"out: cannot write to {path} ({error}); choose another folder") from error
 
-# %% ../nbs/12_cli.ipynb #f15557d9
+# %% ../nbs/12_cli.ipynb #8f522880
 def parse_size(
     text: str | None,  # "224", or "224x320" for height x width
 ) -> int | tuple[int, int] | None:
@@ -97,14 +108,16 @@ def parse_size(
     return int(text) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
-def parse_outputs(
-    text: str,  # "0", or "0,2"
-) -> list[int]:
-    "Numbers of outputs. ValueError for what is none."
-    parts = text.split(",")
-    if not all(part.strip().isdigit() for part in parts):
-        raise ValueError(f"output: expected a number such as 0, or several such as 0,2, got {text!r}")
-    return [int(part) for part in parts]
+def parse_output(
+    text: str,  # "0", "0,2" or "all"
+) -> int | list[int] | str:
+    "Which outputs. ValueError for what is none."
+    parts = [part.strip() for part in text.split(",")]
+    if text == "all":
+        return text
+    if not all(part.isdigit() for part in parts):
+        raise ValueError(f"output: expected a number such as 0, several such as 0,2, or all, got {text!r}")
+    return int(text) if len(parts) == 1 else [int(part) for part in parts]
 
 # %% ../nbs/12_cli.ipynb #dea2c38f
 NO_MODEL = ("no --model, so this explains the shipped network, which estimates the area of a white rectangle. Its maps "
@@ -165,7 +178,7 @@ def report_photos(
     typer.echo(f"{out}: {len(rows)} maps of {pictures} pictures" + (f", {len(skipped)} skipped" if skipped else ""))
     raise typer.Exit(1 if skipped else 0)
 
-# %% ../nbs/12_cli.ipynb #67891e3b
+# %% ../nbs/12_cli.ipynb #34f6d6d0
 @app.command("explain", help=EXPLAIN_HELP)
 def explain_command(
     photos: Annotated[list[Path], typer.Argument(help="Picture files, and folders of them.", metavar="PHOTO")],
@@ -174,7 +187,7 @@ def explain_command(
     weights: Annotated[str | None, typer.Option(help="The model's state_dict: .pt by torch.save, or .safetensors.")] = None,
     layer: Annotated[str | None, LAYER] = None,
     method: Annotated[str, typer.Option(help=f"One of {', '.join(METHOD_NAMES)}.")] = "moram",
-    output: Annotated[str, typer.Option(help="Which outputs of the model to explain: 0, or several as 0,2.")] = "0",
+    output: Annotated[str, typer.Option(help="Which outputs of the model to explain: 0, several as 0,2, or all.")] = "0",
     size: Annotated[str | None, typer.Option(help="Resize to a side, or HEIGHTxWIDTH, in pixels; the pictures' own by default.")] = None,
     fit: Annotated[str, FIT] = "pad",
     prepare: Annotated[str | None, PREPARE] = None,
@@ -186,9 +199,10 @@ def explain_command(
         from moram.photos import draw_overlays, explain_photos, list_photos, write_predictions
 
         find_method(method)
-        files, outputs, folder = list_photos(photos), parse_outputs(output), writable_folder(out)
+        files, chosen, folder = list_photos(photos), parse_output(output), writable_folder(out)
         network, prepared = named_parts(model, weights, prepare, size, fit, device)
-        rows, skipped = explain_photos(network, files, folder, prepared, layer, method, outputs)
+        with noted_warnings():
+            rows, skipped = explain_photos(network, files, folder, prepared, layer, method, chosen)
         write_predictions(rows, folder)
         draw_overlays(rows, folder, method, own_scale)
     report_photos(folder, rows, skipped)
@@ -241,7 +255,7 @@ def trained_weights(
         train_preset(find_preset(preset), path, seed, device)
     return str(path)
 
-# %% ../nbs/12_cli.ipynb #23324930
+# %% ../nbs/12_cli.ipynb #18026baf
 @app.command("reproduce")
 def reproduce_command(
     out: Annotated[Path, OUT] = Path("moram-results"),
@@ -262,14 +276,15 @@ def reproduce_command(
       moram reproduce --out results
     """
     with refusals("study"):
-        from moram.study.reproduction import reproduce
+        from moram.study.reproduction import report, reproduce
 
         folder = writable_folder(out)
         if train:
             weights = trained_weights(folder, preset, seed, device)
-        reproduce(weights, folder, images, device)
+        typer.echo(report(reproduce(weights, folder, images, device)))
+        typer.echo(f"{folder}: {', '.join(sorted(file.name for file in folder.iterdir() if file.suffix != '.safetensors'))}")
 
-# %% ../nbs/12_cli.ipynb #875784da
+# %% ../nbs/12_cli.ipynb #86fcc232
 @app.command("claims")
 def claims_command(
     only: Annotated[list[str] | None, typer.Option(help="A trial or a family of them; may be given several times. All by default.")] = None,
@@ -307,11 +322,11 @@ def print_verdicts(
     tables: Path,  # folder of all trials' tables
 ) -> None:
     "What became of each of the paper's claims."
-    from moram.study.claims import judge_paper
+    from moram.study.judges import judge_paper
     from moram.study.trials import read_trials
 
     for verdict in judge_paper(read_trials(tables)):
-        typer.echo(f"{verdict.claim}: {verdict.verdict} ({verdict.evidence})")
+        typer.echo(f"{verdict.claim}: {verdict.verdict}. {verdict.evidence}")
 
 # %% ../nbs/12_cli.ipynb #5b4a0e4b
 @app.command("explore")

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['list_photos', 'explain_photo', 'picture_bytes', 'explain_photos', 'write_predictions', 'draw_overlays']
 
-# %% ../nbs/11d_photos.ipynb #eec4f9bf
+# %% ../nbs/11d_photos.ipynb #60ca2a78
 import csv
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -17,10 +17,10 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from .capture import capture, find_layer
+from .capture import Features
+from .explanation import explain
 from .methods import METHODS, find_method
 from .pictures import find_pictures, open_picture
-from .upsample import lanczos
 
 # %% ../nbs/11d_photos.ipynb #0666d625
 def list_photos(
@@ -35,23 +35,29 @@ def list_photos(
             files[name if number == 1 else f"{name}-{number}"] = photo / inside if inside else photo
     return files
 
-# %% ../nbs/11d_photos.ipynb #548db3d9
+# %% ../nbs/11d_photos.ipynb #371bb2d3
 def explain_photo(
     model: nn.Module,  # in eval mode
     image: Tensor,  # [3, H, W], as the model wants it
-    layer: str,  # see `moram.capture.capture`
+    layer: str | None = None,  # see `explain`
     method: str = "moram",  # a name in `METHODS`
-    output: int = 0,  # which of K outputs to explain
-) -> dict[str, np.ndarray]:  # picture [H, W, 3] uint8; map [H, W]; cells [h, w]; prediction, raised, lowered []; float32
-    "Map, prediction and evidence of one picture. Errors as `capture`."
-    chosen = find_method(method)
-    features = capture(model, layer, image[None], output, **({"steps": 16} if chosen.path else {}))
-    up, down = ("contribution_raising", "contribution_lowering") if chosen.path else ("raising", "lowering")
-    cells = chosen.per_cell(features)
-    found = {"map": lanczos(cells, image.shape[1:])[0], "cells": cells[0], "prediction": features.predictions[0],
-             "raised": METHODS[up](features).sum(), "lowered": METHODS[down](features).sum()}
-    arrays = {name: values.detach().float().cpu().numpy() for name, values in found.items()}
-    return {"picture": picture_bytes(image), **arrays}
+    output: int | Sequence[int] | str = 0,  # an index, several, or "all"
+) -> tuple[list[dict[str, np.ndarray]], str]:  # for each output picture [H, W, 3] uint8, map [H, W], cells [h, w], prediction, raised, lowered []; the layer
+    "Maps, predictions and evidence of one picture, in units of the output per cell. Errors and warnings as `explain`."
+    chosen, kept = find_method(method), []
+
+    def keep(features: Features) -> Tensor:
+        kept.append(features)
+        return chosen.per_cell(features)
+
+    found = explain(model, image[None], layer, chosen._replace(function=keep), output)
+    up, down = (METHODS[f"contribution_{sign}" if chosen.path else sign] for sign in ("raising", "lowering"))
+    maps, cells, results = found.maps.flatten(0, -3), found.cells.flatten(0, -3), []
+    for one_map, grid, features in zip(maps, cells, kept, strict=True):
+        numbers = {"prediction": features.predictions[0], "raised": up(features).sum(), "lowered": down(features).sum()}
+        arrays = {"map": one_map, "cells": grid, **numbers}
+        results.append({"picture": picture_bytes(image), **{name: t.detach().float().cpu().numpy() for name, t in arrays.items()}})
+    return results, found.layer
 
 
 def picture_bytes(
@@ -64,17 +70,17 @@ def picture_bytes(
         image = (image - low) / ((high - low) or 1)
     return (image * 255).round().byte().permute(1, 2, 0).numpy()
 
-# %% ../nbs/11d_photos.ipynb #8df8e1df
+# %% ../nbs/11d_photos.ipynb #9dd8ae60
 def explain_photos(
     model: nn.Module,  # in eval mode, on the device to use
     files: dict[str, Path],  # from `list_photos`
     out: Path,  # folder for NAME.npz
     prepare: Callable[[Image.Image], Tensor],  # from an RGB picture to [3, H, W], as the model wants it
-    layer: str | None = None,  # None: found with the first picture
+    layer: str | None = None,  # see `explain`
     method: str = "moram",  # a name in `METHODS`
-    outputs: Sequence[int] = (0,),  # which outputs to explain
+    output: int | Sequence[int] | str = 0,  # an index, several, or "all"
 ) -> tuple[list[dict], dict[str, str]]:  # rows of the table; file -> why it was skipped
-    "Explain pictures one by one. Errors as `capture`; of files only that they can't be read is no error."
+    "Explain pictures one by one. Errors as `explain`; that a file can't be read is none."
     rows, skipped, device = [], {}, next((p.device for p in model.parameters()), None)
     for name, file in tqdm(files.items(), "explaining", unit="picture"):
         try:
@@ -82,15 +88,14 @@ def explain_photos(
         except (OSError, ValueError) as error:
             skipped[str(file)] = str(error)
             continue
-        image = prepare(picture).to(device)
-        layer = layer or find_layer(model, image[None])
-        for output in outputs:
-            arrays = explain_photo(model, image, layer, method, output)
-            stem = name if len(outputs) == 1 else f"{name}_output{output}"
+        results, where = explain_photo(model, prepare(picture).to(device), layer, method, output)
+        numbers = [output] if isinstance(output, int) else range(len(results)) if output == "all" else output
+        for number, arrays in zip(numbers, results, strict=True):
+            stem = name if len(results) == 1 else f"{name}_output{number}"
             np.savez_compressed(out / f"{stem}.npz", **arrays)
-            numbers = {key: float(arrays[key]) for key in ("prediction", "raised", "lowered")}
-            where = {"method": method, "layer": layer, "maps": f"{stem}.npz", "overlay": f"{stem}.png"}
-            rows.append({"picture": str(file), "output": output, **numbers, **where})
+            evidence = {key: float(arrays[key]) for key in ("prediction", "raised", "lowered")}
+            rows.append({"picture": str(file), "output": number, **evidence, "method": method, "layer": where,
+                         "maps": f"{stem}.npz", "overlay": f"{stem}.png"})
     return rows, skipped
 
 # %% ../nbs/11d_photos.ipynb #c5440b8a
