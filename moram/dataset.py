@@ -64,48 +64,55 @@ def row_index(
     "Row numbers as an index that a tensor understands."
     return rows if isinstance(rows, slice) else torch.as_tensor(rows, dtype=torch.long).reshape(-1)
 
-# %% ../nbs/00_dataset.ipynb #c07e4f3b
+# %% ../nbs/00_dataset.ipynb #f79d23e1
 def _split(start: float, stop: float, doc: str) -> property:
     return property(lambda self: range(int(start * len(self)), int(stop * len(self))), doc=doc)
 
-# %% ../nbs/00_dataset.ipynb #ea664c13
-class RegionDataset(Dataset):
-    "Images, targets and masks by row number; a subclass sets `arguments` and `targets`, and defines `images` and `masks`."
 
-    arguments: dict  # cls(**arguments) is the same data set
-    targets: Tensor  # [n], float32
+class _TargetTable(Dataset):
+    "Targets by row number, and fixed splits of the rows."
+
+    targets: Tensor  # [n], or [n, K] for K numbers each; float32
     train = _split(0.0, 0.8, "Row numbers of the training images: the first 80%.")
     valid = _split(0.8, 0.9, "Row numbers of the validation images: the next 10%.")
     test = _split(0.9, 1.0, "Row numbers of the test images: the last 10%.")
 
-    def images(self, index) -> Tensor:  # [N, 3, H, W], float32 in [0, 1]
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def nearest(self, target: float, within: range | None = None) -> int:  # row number
+        "The row, of those in `within` or of all, whose target is nearest to a wanted one; of equals, the first."
+        if self.targets.ndim != 1:
+            raise ValueError(f"nearest: expected one target per image, the data set has {list(self.targets.shape)}")
+        within = range(len(self)) if within is None else within
+        return within[(self.targets[row_index(within)] - target).abs().argmin().item()]
+
+# %% ../nbs/00_dataset.ipynb #907a8b96
+class RegionDataset(_TargetTable):
+    "Images, targets and masks by row number; a subclass sets `arguments` and `targets`, and defines `images` and `masks`."
+
+    arguments: dict  # cls(**arguments) is the same data set
+
+    def images(self, rows) -> Tensor:  # [N, 3, H, W], float32 in [0, 1]
         "The images of these rows (list, range, tensor or slice)."
         raise NotImplementedError
 
-    def masks(self, index) -> Tensor:  # [N, H, W], bool: true where the target comes from
+    def masks(self, rows) -> Tensor:  # [N, H, W], bool: true where the target comes from
         "The true regions of these rows."
         raise NotImplementedError
-
-    def __len__(self) -> int:
-        return len(self.targets)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
 
-    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:  # image [3, H, W], target []
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:  # image [3, H, W], target [] or [K]
         if not -len(self) <= i < len(self):
             raise IndexError(f"index {i} is out of range for {len(self)} images")
         return self.images([i])[0], self.targets[i]
 
-    def __getitems__(self, index: list[int]) -> list[tuple[Tensor, Tensor]]:
-        return list(zip(self.images(index), self.targets[row_index(index)], strict=True))
+    def __getitems__(self, rows: list[int]) -> list[tuple[Tensor, Tensor]]:
+        return list(zip(self.images(rows), self.targets[row_index(rows)], strict=True))
 
-    def nearest(self, target: float, within: range | None = None) -> int:  # row number
-        "The row, of those in `within` or of all, whose target is nearest to a wanted one; of equals, the first."
-        within = range(len(self)) if within is None else within
-        return within[(self.targets[row_index(within)] - target).abs().argmin().item()]
-
-# %% ../nbs/00_dataset.ipynb #081d2fb3
+# %% ../nbs/00_dataset.ipynb #d9ecd658
 class RectangleDataset(RegionDataset):
     "Images with one rectangle each; the target is the sine of its rescaled area (paper, section 4)."
 
@@ -127,11 +134,11 @@ class RectangleDataset(RegionDataset):
         self.areas = (self.boxes[:, 2:] - self.boxes[:, :2]).prod(1)  # [n], pixels
         self.targets = sine_targets(self.areas)
 
-    def masks(self, index) -> Tensor:  # [N, H, W], bool: true inside the rectangle
-        return draw_masks(self.boxes[row_index(index)], self.size)
+    def masks(self, rows) -> Tensor:  # [N, H, W], bool: true inside the rectangle
+        return draw_masks(self.boxes[row_index(rows)], self.size)
 
-    def images(self, index) -> Tensor:  # [N, 3, H, W], float32 in [0, 1]
-        return torch.where(self.masks(index)[:, None], self.foreground, self.background)
+    def images(self, rows) -> Tensor:  # [N, 3, H, W], float32 in [0, 1]
+        return torch.where(self.masks(rows)[:, None], self.foreground, self.background)
 
 # %% ../nbs/00_dataset.ipynb #dbb5d613
 def as_colour(
