@@ -140,7 +140,7 @@ def website_notebook(path, page, target):
         before = cell
         cells.append(cell)
     if page in SEARCHED:
-        cells.insert(1, new_markdown_cell("\n".join(["```{index}", *(f"single: {words}" for words in SEARCHED[page]), "```"])))
+        cells.insert(1, new_markdown_cell("\n\n".join(f"```{{index}} {words}\n```" for words in SEARCHED[page])))
     notebook.cells, notebook.metadata.language_info = cells, {"name": "python", "pygments_lexer": "python"}
     return notebook
 
