@@ -179,7 +179,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                        'moram/explorer/widgets.py'),
                                         'moram.explorer.widgets.Explorer.show': ( 'explorer/widgets.html#explorer.show',
                                                                                   'moram/explorer/widgets.py'),
-                                        'moram.explorer.widgets._add': ('explorer/widgets.html#_add', 'moram/explorer/widgets.py'),
+                                        'moram.explorer.widgets._answer': ('explorer/widgets.html#_answer', 'moram/explorer/widgets.py'),
                                         'moram.explorer.widgets._asking': ('explorer/widgets.html#_asking', 'moram/explorer/widgets.py'),
                                         'moram.explorer.widgets._draw': ('explorer/widgets.html#_draw', 'moram/explorer/widgets.py'),
                                         'moram.explorer.widgets._fill_means': ( 'explorer/widgets.html#_fill_means',

@@ -48,7 +48,7 @@ class Explanation(tuple):
     def __repr__(self) -> str:
         return f"Explanation(maps {list(self.maps.shape)} by {self.method.label} at {self.layer!r}, predictions {list(self.predictions.shape)})"
 
-# %% ../nbs/11_explanation.ipynb #87983e51
+# %% ../nbs/11_explanation.ipynb #78ea4141
 def explain(
     model: nn.Module,  # any that Python runs; nothing in it changes
     images: Tensor | Sequence | Mapping,  # [N, C, H, W], float, as the model wants them; several inputs: a tuple or a mapping
@@ -70,7 +70,7 @@ def explain(
     if batch_size is not None:
         options = {"layer": layer, "method": method, "output": output, "reshape": reshape, "reference": reference, "steps": steps, "upsample": upsample}
         return explain_batches(model, split_images(images, batch_size), progress=progress, **options)
-    layer = find_layer(model, images) if layer is None else layer
+    layer = find_layer(model, images, output) if layer is None else layer
     passed = run_pass(model, layer, images, output, reshape=reshape, steps=steps if method.path else None, reference=reference)
     found = [_apply(method, features) for features in passed]
     cells, *numbers = (found[0] if passed.single else [None if part[0] is None else torch.stack(part, 1) for part in zip(*found, strict=True)])

@@ -147,7 +147,7 @@ def movers(
         return [name for name, gradient in zip(kept, gradients, strict=True) if gradient is not None and gradient[:, prefix:].any()][::-1]
     return [name for name in candidates if moves_prediction(names, name, images, prefix)]
 
-# %% ../nbs/03a_layers.ipynb #eadd6f5d
+# %% ../nbs/03a_layers.ipynb #019ac909
 class _Found(NamedTuple):
     name: str
     bypassed: bool
@@ -159,13 +159,15 @@ _FOUND: WeakKeyDictionary[nn.Module, dict[tuple, _Found]] = WeakKeyDictionary()
 def find_layer(
     model: nn.Module,  # any that Python runs; nothing in it changes
     images: Tensor | Sequence | Mapping,  # [N, C, H, W]; several inputs: a tuple or a mapping
+    output: Any = None,  # a function of what the model returns, where only that is to be explained
 ) -> str:  # the module's dotted name
     "The last layer on a grid through which the picture passes. ValueError when there is none; a warning when part of the picture bypasses it."
     check_inputs(model, images)
-    key = (find_picture(images).shape[1:], tuple(map(id, model.modules())))
+    output = output if callable(output) else None
+    key = (find_picture(images).shape[1:], tuple(map(id, model.modules())), getattr(output, "__code__", output))
     found = _FOUND.get(model, {}).get(key)
     if found is None:
-        found = _find(model, images)
+        found = _find(model, images, output)
         _FOUND.setdefault(model, {})[key] = found
     if found.bypassed:
         warnings.warn(f"layer: part of what the picture says goes round {found.name!r} (a second branch?) and is left out of the map; "
@@ -173,8 +175,10 @@ def find_layer(
     return found.name
 
 
-def _find(model: nn.Module, images: Any) -> _Found:
+def _find(model: nn.Module, images: Any, output: Any) -> _Found:
     names, prefix = named_twins(model), count_prefix_tokens(model)
+    if output is not None:
+        names[""].register_forward_hook(lambda module, inputs, out: output(out))
     size = find_picture(images).shape[2:]
     one = map_tensors(images, lambda t: t[:1] if t.ndim else t)
     with watched(dict(names[""].named_modules())) as calls:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .inputs import check_inputs, convolution_dims, run_model
 from .twin import named_twins
 
-# %% ../nbs/02d_path.ipynb #45e14a1f
+# %% ../nbs/02d_path.ipynb #70be194f
 class TailPath:
     "A hook: keeps the layer's output as a leaf, or a path of S points that ends in it, and turns gradients on behind it."
 
@@ -30,6 +30,7 @@ class TailPath:
         if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
             raise ValueError(f"steps: expected a whole number, 1 or more, got {steps!r}")
         self.names, self.name, self.steps, self.calls = names, name, steps, 0
+        self.earlier: list[Tensor] = []  # leaves of calls before the last
         self.copies = 1 if steps is None else steps + 2  # rows behind the layer for each picture
         self.number = None if steps is None else as_number(reference)
         self.start = None if steps is None or reference is None or self.number is not None else reference_activations(names, name, reference)
@@ -42,6 +43,8 @@ class TailPath:
         points = out.detach()
         if self.steps:
             points, self.change = path_points(points, self.start, self.steps)
+        if self.calls:
+            self.earlier.append(self.leaf)
         self.calls, self.rows = self.calls + 1, len(out)
         self.leaf = points.requires_grad_()
         return self.leaf.clone()  # a ReLU behind the layer may work in place

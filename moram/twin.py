@@ -5,19 +5,22 @@
 # %% auto #0
 __all__ = ['eval_twin', 'named_twins', 'unwrap', 'check_model', 'find_module', 'layer_name']
 
-# %% ../nbs/02a_twin.ipynb #b289c79a
+# %% ../nbs/02a_twin.ipynb #33aad70f
 import copy
 import functools
 import types
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-# %% ../nbs/02a_twin.ipynb #343a2fc6
+# %% ../nbs/02a_twin.ipynb #80cfca56
 _OWN_DICTIONARIES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
                      "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks")
+_HOOKS = _OWN_DICTIONARIES[3:]
+_PLAIN = nn.Module().__dict__.keys() | {"_compiled_call_impl"}  # what every module has
 
 
 def eval_twin(
@@ -34,10 +37,15 @@ def named_twins(
     check_model(model)
     twins: dict[int, Any] = {}
     twin = _twin_module(model, twins)
+    for module in twin.modules():
+        for hooks in (module.__dict__.get(name) for name in _HOOKS if not isinstance(module, torch.jit.ScriptModule)):
+            for key, hook in (hooks or {}).items():
+                if not isinstance(hook, bool):
+                    hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
     names = {name: twins[id(module)] for name, module in model.named_modules(remove_duplicate=False) if id(module) in twins}
     return names | dict(twin.named_modules(remove_duplicate=False))
 
-# %% ../nbs/02a_twin.ipynb #d4e8df31
+# %% ../nbs/02a_twin.ipynb #64125309
 def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
@@ -55,10 +63,10 @@ def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
         if name in twin.__dict__:
             twin.__dict__[name] = twin.__dict__[name].copy()
     twin.__dict__.update(training=False, _compiled_call_impl=None)
-    twin._modules.update({name: None if child is None else _twin_module(child, twins) for name, child in module._modules.items()})
-    for name, value in module.__dict__.items():
-        if name not in _OWN_DICTIONARIES and name not in ("training", "_compiled_call_impl"):
-            twin.__dict__[name] = _twin_value(value, twins)
+    for name, child in module._modules.items():
+        twin._modules[name] = None if child is None else _twin_module(child, twins)
+    for name in module.__dict__.keys() - _PLAIN:
+        twin.__dict__[name] = _twin_value(module.__dict__[name], twins)
     return twin
 
 
@@ -70,7 +78,7 @@ def unwrap(
         return module.module
     return module._modules.get("_orig_mod") or module
 
-# %% ../nbs/02a_twin.ipynb #5c077123
+# %% ../nbs/02a_twin.ipynb #84b5f86b
 def _twin_value(value: Any, twins: dict[int, Any]) -> Any:
     "The value itself, or a copy in which each module is replaced by its twin."
     if value is None or isinstance(value, (bool, int, float, str, bytes, Tensor, type, torch.dtype, torch.device)):
@@ -84,29 +92,39 @@ def _twin_value(value: Any, twins: dict[int, Any]) -> Any:
 
 
 def _rebuilt(value: Any, twin: Callable[[Any], Any]) -> Any:
-    "A list, dictionary, function or plain object around the twins of its parts; itself when no part has one."
+    "A list, dictionary, function or plain object around the twins of its parts."
     if type(value) in (list, tuple, set):
-        parts, build = list(value), type(value)
-    elif isinstance(value, dict):
-        parts, build = list(value.values()), lambda new: _filled(value, dict(zip(value, new, strict=True)))
-    elif isinstance(value, types.MethodType):
+        return type(value)(twin(part) for part in value)
+    if type(value) in (dict, OrderedDict, defaultdict):
+        return _filled(value, {key: twin(part) for key, part in value.items()})
+    if isinstance(value, types.FunctionType):
+        return _rebuilt_function(value, twin)
+    if isinstance(value, types.MethodType):
         parts, build = [value.__self__], lambda new: types.MethodType(value.__func__, *new)
     elif isinstance(value, functools.partial):
-        parts, build = [value.func, value.args, value.keywords], lambda new: functools.partial(new[0], *new[1], **new[2])
-    elif isinstance(value, types.FunctionType):
-        parts, build = [_contents(cell) for cell in value.__closure__ or ()], lambda new: _with_closure(value, new)
+        parts, build = [value.func, *value.args, *value.keywords.values()], lambda new: _partial(value, new)
     else:  # an object of the user's: modules that it holds itself
         held = {name: part for name, part in getattr(value, "__dict__", {}).items() if isinstance(part, nn.Module)}
         parts, build = list(held.values()), lambda new: _filled(value, dict(zip(held, new, strict=True)))
     new = [twin(part) for part in parts]
     return value if all(a is b for a, b in zip(new, parts, strict=True)) else build(new)
 
-# %% ../nbs/02a_twin.ipynb #6578f21b
+
+def _known(value: Any, twins: dict[int, Any]) -> Any:
+    "The twin of what belongs to the model; all else, such as a user's own list, is itself."
+    return twins.get(id(value), value)
+
+# %% ../nbs/02a_twin.ipynb #4cfbca94
 def _filled(value: Any, parts: dict) -> Any:
     "A shallow copy of a dictionary, or of an object, with some parts replaced."
     new = copy.copy(value)
     (new if isinstance(new, dict) else new.__dict__).update(parts)
     return new
+
+
+def _partial(value: functools.partial, parts: list) -> functools.partial:
+    split = 1 + len(value.args)
+    return functools.partial(parts[0], *parts[1:split], **dict(zip(value.keywords, parts[split:], strict=True)))
 
 
 def _contents(cell: types.CellType) -> Any:
@@ -116,11 +134,20 @@ def _contents(cell: types.CellType) -> Any:
         return None
 
 
-def _with_closure(function: types.FunctionType, contents: list) -> types.FunctionType:
-    "The same function around other objects."
-    new = types.FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__, tuple(map(types.CellType, contents)))
-    new.__kwdefaults__ = function.__kwdefaults__
-    return new
+def _rebuilt_function(function: types.FunctionType, twin: Callable[[Any], Any]) -> types.FunctionType:
+    "A function around the twins of the modules in its closure, its defaults, and the global names it uses; itself without any."
+    old = [_contents(cell) for cell in function.__closure__ or ()]
+    defaults, keywords = function.__defaults__ or (), function.__kwdefaults__ or {}
+    used = {name: function.__globals__[name] for name in function.__code__.co_names if isinstance(function.__globals__.get(name), nn.Module)}
+    parts = [*old, *defaults, *keywords.values(), *used.values()]
+    new = [twin(part) for part in parts]
+    if all(a is b for a, b in zip(new, parts, strict=True)):
+        return function
+    contents, new_defaults, rest = new[:len(old)], tuple(new[len(old):len(old) + len(defaults)]), new[len(old) + len(defaults):]
+    variables = function.__globals__ | dict(zip(used, rest[len(keywords):], strict=True)) if used else function.__globals__
+    rebuilt = types.FunctionType(function.__code__, variables, function.__name__, new_defaults or None, tuple(map(types.CellType, contents)))
+    rebuilt.__kwdefaults__ = dict(zip(keywords, rest, strict=False)) or None
+    return rebuilt
 
 # %% ../nbs/02a_twin.ipynb #da8e085f
 def check_model(
