@@ -182,7 +182,7 @@ def area_gains(tables: Tables, second: str = RAM, side: str | None = None) -> pd
     "MoRAM's area minus another map's under each reading of R."
     return measure_models(tables, {normalize: area_gain(normalize, second, side) for normalize in NORMALIZATIONS})
 
-# %% ../../nbs/study/05b_judges.ipynb #0f06a61a
+# %% ../../nbs/study/05b_judges.ipynb #5d2b9e9a
 def blank_share(name: str = RAM, normalize: str = "clip") -> Measure:
     "1 where a map has no R."
     return lambda scores: pick(scores, "blank", normalization=normalize, map=name)
@@ -193,6 +193,8 @@ def judge_areas(tables: Tables, *data: str) -> Verdict:
     subject = of_data(tables, *(data or [PAPER_DATA]))
     gains, negated = ({side: area_gains(subject, second, side) for side in SIDES} for second in (RAM, RAM_NEGATED))
     up, down = (as_drawn(settle(gains[side])) for side in SIDES)
+    if not subject:
+        return Verdict("C6 The area under MoRAM's curve is larger", "cannot tell", "Not measured: no model with such data.")
     blanks = measure_models(subject, {"blank": blank_share()}, share=True)
     said = "; ".join(f"{side} " + ", ".join(f"{case} {range_text(models)}" for case, models in found.groupby("case", sort=False))
                      for side, found in gains.items())
