@@ -35,7 +35,8 @@ def free_port() -> int:
 
 
 def command(program: Path, out: Path, pictures: int, processes: int) -> list[str]:
-    launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--master-addr=127.0.0.1", f"--master-port={free_port()}"] if processes > 1 else []
+    place = ["--master-addr=127.0.0.1", f"--master-port={free_port()}"]
+    launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", *place] if processes > 1 else []
     return [sys.executable, *launcher, str(program), str(out), str(pictures)]
 
 
