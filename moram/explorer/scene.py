@@ -109,7 +109,7 @@ def list_layers(
         twin(images)
     return {name: tuple(out.shape[2:]) for name, out in seen.values()}
 
-# %% ../../nbs/explorer/01_scene.ipynb #d2537af1
+# %% ../../nbs/explorer/01_scene.ipynb #c6cbe7d4
 class Scenes:
     "The scenes of a data set by number. Each costs one pass of the model; the last few are kept."
 
@@ -122,8 +122,9 @@ class Scenes:
         layer: nn.Module | str | None = None,  # whose output to explain; None: see `find_layer`
         output: int = 0,  # which of the model's outputs to explain
         prepare: Callable[[Image.Image], Tensor] | None = None,  # see `Gallery`
+        steps: int | None = None,  # of the path behind the contributions, see `capture`; None leaves them out
     ):
-        self.model, self.output, self.gallery = model, output, Gallery(dataset, output, prepare)
+        self.model, self.output, self.steps, self.gallery = model, output, steps, Gallery(dataset, output, prepare)
         self._twin = eval_twin(model)
         self._lock = threading.RLock()  # JupyterLab runs widgets beside the cells, in another thread
         self._first = self.gallery[self.gallery.first].image[None].to(_device(model))
@@ -133,13 +134,13 @@ class Scenes:
     def use_layer(self, layer: nn.Module | str) -> None:
         "Explain another layer. ValueError, and the old one stays, when it won't do."
         with self._lock:
-            features = capture(self.model, layer, self._first, self.output)
+            features = capture(self.model, layer, self._first, self.output, steps=self.steps)
             self.layer, self._scenes, self._predictions = layer, {}, {}
             self.without_ram = why_no_ram(features)
 
     def features(self, images: Tensor) -> Features:  # of [N, C, H, W]
         with self._lock:
-            return capture(self.model, self.layer, images.to(_device(self.model)), self.output)
+            return capture(self.model, self.layer, images.to(_device(self.model)), self.output, steps=self.steps)
 
     def __getitem__(self, i: int) -> Scene:
         with self._lock:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLOUR_MAPS', 'SIGNED_COLOUR_MAPS', 'LINES', 'NOTHING', 'UNITS', 'colour_tables', 'describe_methods', 'scene_state',
-           'join_scripts', 'View']
+           'join_scripts', 'SentByPython', 'View']
 
 # %% ../../nbs/explorer/02_view.ipynb #53a823a9
 import itertools
@@ -66,24 +66,21 @@ def join_scripts(
     *parts, last = (re.sub(r'^import .* from "\./.*"\n', "", text, flags=re.M) for text in texts)
     return "\n".join([*(re.sub(r"^export (?!default)", "", part, flags=re.M) for part in parts), last])
 
-# %% ../../nbs/explorer/02_view.ipynb #78d0d410
+# %% ../../nbs/explorer/02_view.ipynb #58dddd80
 UNITS = ("All maps in units of Y per cell: the cells of RAM and Grad-RAM add up to Y − b, the rest of the prediction (Grad-CAM++ has a scale of its own). "
          "The more a value counts, the more opaque it is; bars show each colour over light and over dark.")
 _SENT = ("methods", "tables", "signed_from", "units", "scene", "kept", "means", "alert", "count", "upload_limit")
 _CHOSEN = ("position", "opacity", "colours", "signed_colours", "scale", "outline", "raw", "normalize", "r", "pixel", "show_mean", "unfolded")
 
 
-class View(anywidget.AnyWidget):
-    "Maps, curves and thresholded pictures of one scene, drawn in the browser. `show_NAME` is there for each method."
-
-    _esm = join_scripts()
-    _css = resources.files("moram.explorer").joinpath("static", "view.css").read_text("utf-8")
+class SentByPython(anywidget.AnyWidget):
+    "The traits of a `View` that Python sets."
 
     methods = traitlets.List().tag(sync=True)
     tables = traitlets.Bytes().tag(sync=True)
     signed_from = traitlets.Int(len(COLOUR_MAPS)).tag(sync=True)  # place of the first signed table
     units = traitlets.Unicode(UNITS).tag(sync=True)
-    upload_limit = traitlets.Float(8).tag(sync=True)  # MB
+    upload_limit = traitlets.Float(100).tag(sync=True)  # MB, of one file
     drawn_by = traitlets.List([*_SENT, *_CHOSEN, *(f"show_{name}" for name in METHODS)]).tag(sync=True)
 
     scene = traitlets.Dict().tag(sync=True)  # from `scene_state`
@@ -91,6 +88,13 @@ class View(anywidget.AnyWidget):
     means = traitlets.Dict().tag(sync=True)  # "method/normalization" -> {"accuracy": [101], "area"}
     alert = traitlets.Unicode().tag(sync=True)  # what went wrong
     count = traitlets.Int(1).tag(sync=True)  # pictures in the list
+
+# %% ../../nbs/explorer/02_view.ipynb #47bbfde4
+class View(SentByPython):
+    "Maps, curves and thresholded pictures of one scene, drawn in the browser. `show_NAME` is there for each method."
+
+    _esm = join_scripts()
+    _css = resources.files("moram.explorer").joinpath("static", "view.css").read_text("utf-8")
 
     position = traitlets.Int(0).tag(sync=True)  # in the list
     opacity = traitlets.Float(1.0).tag(sync=True)

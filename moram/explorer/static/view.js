@@ -40,13 +40,25 @@ class Facts {
       return upsample(map, asFloats(rows), asFloats(columns), grid, size)
     })
   }
-  size(name) { return this.once(`size ${name}`, () => Math.max(...extremes(this.values(name)).map(Math.abs))) }
+  range(name) { return this.once(`range ${name}`, () => extremes(this.values(name))) }
+  size(name) { return Math.max(...this.range(name).map(Math.abs)) }
   limits(name, shown, oneScale) {
     const limit = (oneScale ? Math.max(...shown.map(other => this.size(other))) : this.size(name)) || 1
     return [this.signed(name) ? -limit : 0, limit]
   }
   cumulative(name, normalize) {
     return this.once(`${name}/${normalize}`, () => cumulativeImportance(this.values(name), normalize))
+  }
+  empty(name, normalize) {
+    return this.once(`empty ${name}/${normalize}`, () => this.cumulative(name, normalize).every(share => share === 0))
+  }
+  // Of one r only: there are too many to keep.
+  outcomes(name, normalize, r) {
+    const last = this.kept.get(`outcomes ${name}`)
+    if (last?.normalize === normalize && last.r === r) return last
+    const found = { normalize, r, ...outcomes(this.cumulative(name, normalize), this.mask, r) }
+    this.kept.set(`outcomes ${name}`, found)
+    return found
   }
   curve(name, normalize) {
     return this.mask && this.once(`curve ${name}/${normalize}`, () => accuracyCurve(this.cumulative(name, normalize), this.mask))
@@ -159,8 +171,9 @@ class View {
     this.kindsRow = element("div", { class: "moram-kinds" }, this.truth.figure, ...[...this.kinds.values()].map(panel => panel.figure))
     const right = element("div", {}, this.key, this.kindsRow)
     this.status = element("div", { class: "moram-hidden", role: "status" })
+    this.files = element("input", { type: "file", multiple: "", accept: "image/*", hidden: "" })
     this.root = element("div", { class: "moram-view" }, this.alert, head, this.mapsRow, this.units,
-      element("div", { class: "moram-lower" }, element("div", {}, this.curveBox, this.unknown), right), this.status)
+      element("div", { class: "moram-lower" }, element("div", {}, this.curveBox, this.unknown), right), this.status, this.files)
     this.el.append(this.root)
     this.el.dataset.lmSuppressShortcuts = "true" // JupyterLab leaves the keys to us
   }
@@ -178,7 +191,11 @@ class View {
     resized.observe(this.root)
     for (const node of [document.documentElement, document.body]) themed.observe(node, { attributes: true })
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", later, { signal })
-    document.addEventListener("change", event => this.guardUpload(event), { capture: true, signal })
+    this.files.addEventListener("change", () => { this.sendFiles([...this.files.files]); this.files.value = "" }, { signal })
+    document.addEventListener("click", ({ target }) => { // the button is among the other controls
+      const around = target.closest?.(".moram-upload")?.closest(".moram-explorer")
+      if (around && around === this.el.closest(".moram-explorer")) this.files.click()
+    }, { signal })
     signal.addEventListener("abort", () => { resized.disconnect(); themed.disconnect(); this.forget() })
   }
   schedule() {
@@ -230,14 +247,16 @@ class View {
       move(to)
     }, { signal })
   }
-  // A file that the connection could not carry is refused before it is read.
-  guardUpload(event) {
-    const files = [...(event.target.files ?? [])], most = this.get("upload_limit")
-    if (event.target.closest?.(".moram-explorer") !== this.el.closest(".moram-explorer")) return
-    const large = files.find(file => file.size > most * 1e6)
-    if (!large) return
-    event.stopImmediatePropagation()
-    this.set({ alert: `${large.name} has ${number(large.size / 1e6)} MB, and at most ${most} MB can be uploaded: save it smaller.` })
+  // Files go to Python in parts that any connection carries. One that is too large is refused before it is read.
+  async sendFiles(files) {
+    const most = this.get("upload_limit"), good = files.filter(file => file.size <= most * 1e6), part = 4e6
+    const refused = files.filter(file => file.size > most * 1e6).map(({ name, size }) =>
+      `${name} has ${number(size / 1e6)} MB, and at most ${most} MB can be uploaded: save it smaller.`)
+    if (!good.length) this.set({ alert: refused.join("\n") })
+    for (const [k, file] of good.entries()) for (let from = 0; from === 0 || from < file.size; from += part) {
+      const bytes = await file.slice(from, from + part).arrayBuffer(), last = from + part >= file.size
+      this.model.send({ upload: file.name, refused: k || from ? null : refused, last }, undefined, [bytes])
+    }
   }
 
   draw() {
@@ -305,7 +324,7 @@ class View {
       const place = facts.signed(name) ? this.get("signed_from") + this.get("signed_colours") : this.get("colours")
       const table = tables.subarray(768 * place, 768 * (place + 1)), { label, nothing } = this.methods.find(method => method.name === name)
       const key = [id, limits, place, opacity, raw]
-      const about = `${label}, values from ${number(extremes(values)[0])} to ${number(extremes(values)[1])}${empty ? `, empty: ${nothing}` : ""}`
+      const about = `${label}, values from ${facts.range(name).map(value => number(value)).join(" to ")}${empty ? `, empty: ${nothing}` : ""}`
       panel.show([H, W], key, () => paintMap(values, limits, table, opacity, raw ? null : facts.grey), about)
       panel.update("bar", [limits, place, opacity, raw], () => {
         panel.bar.getContext("2d").putImageData(new ImageData(paintBar(limits, table, opacity, raw), 256, 2), 0, 0)
@@ -325,13 +344,13 @@ class View {
     for (const [name, panel] of this.kinds) {
       panel.figure.hidden = !shown.includes(name)
       if (panel.figure.hidden) continue
-      const cumulative = facts.cumulative(name, normalize), { kinds, counts } = outcomes(cumulative, mask, r)
+      const { kinds, counts } = facts.outcomes(name, normalize, r)
       const [leftOut, falseAlarm, missed, found] = counts, inside = missed + found, outside = leftOut + falseAlarm
       const accuracy = mask ? (leftOut + found) / kinds.length : undefined
       const words = mask
         ? `${percent(found, inside)} found, ${percent(missed, inside)} missed; ${percent(falseAlarm, outside)} false alarm, ${percent(leftOut, outside)} left out`
         : `${percent(falseAlarm, kinds.length)} of the picture is black`
-      const empty = cumulative.every(share => share === 0)
+      const empty = facts.empty(name, normalize)
       panel.show(scene.size, [scene.id, normalize, r], () => paintOutcomes(kinds, !!mask), `${name}, thresholded: ${words}`)
       panel.say(words.replace("; ", "\n"), empty ? "empty after this treatment of negative values" : "")
       drawn.set(name, { accuracy, words, empty })
