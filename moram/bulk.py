@@ -161,7 +161,7 @@ def locked(
     except Timeout as error:
         raise ValueError(f"{path.parent}: another command is writing here; wait until it has ended, or choose another folder") from error
 
-# %% ../nbs/11c_bulk.ipynb #b54fd3fc
+# %% ../nbs/11c_bulk.ipynb #6b6db062
 def explain_dataset(
     model: nn.Module,  # gives [N] or [N, K] numbers; on the device to use; left as it was
     dataset: Dataset,  # gives image [C, H, W], or (image, target), by number; all of one size; `names`, if it has them, go into the table
@@ -182,7 +182,8 @@ def explain_dataset(
     settle_manifest(out, describe_run(model, dataset, dict(layer=layer, method=method, output=output, batch_size=batch_size, shard_size=shard_size)))
     work, names = partial(explain_batch, model=model, layer=layer, method=method, output=output), getattr(dataset, "names", None)
     shards = range(-(-len(dataset) // shard_size))[state.process_index::state.num_processes]
-    with tqdm(total=sum(len(shard_rows(dataset, shard, shard_size)) for shard in shards), desc="explaining", unit="picture", disable=not progress or not state.is_local_main_process) as bar:
+    total = sum(len(shard_rows(dataset, shard, shard_size)) for shard in shards)
+    with tqdm(total=total, desc="explaining", unit="picture", disable=not (progress and state.is_local_main_process)) as bar:
         for shard in shards:
             rows = shard_rows(dataset, shard, shard_size)
             if not (out / "manifest.json").exists():
