@@ -352,6 +352,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                             'moram.path.TailPath.end': ('path.html#tailpath.end', 'moram/path.py'),
                             'moram.path.as_number': ('path.html#as_number', 'moram/path.py'),
                             'moram.path.check_maps': ('path.html#check_maps', 'moram/path.py'),
+                            'moram.path.check_steps': ('path.html#check_steps', 'moram/path.py'),
                             'moram.path.path_contributions': ('path.html#path_contributions', 'moram/path.py'),
                             'moram.path.path_points': ('path.html#path_points', 'moram/path.py'),
                             'moram.path.reference_activations': ('path.html#reference_activations', 'moram/path.py'),
