@@ -35,12 +35,12 @@ def pick(
 
 Measure = Callable[[xr.Dataset], xr.DataArray]  # scores of one model -> a number per picture; NaN for pictures that do not count
 
-# %% ../../nbs/study/05a_evidence.ipynb #dbbb3581
+# %% ../../nbs/study/05a_evidence.ipynb #2e1b3288
 def estimate(
     values: xr.DataArray,  # [picture]; NaN is left out; for a share 0 and 1
     clusters: xr.DataArray,  # [picture], whole numbers: pictures of one origin
     share: bool = False,  # whether it is a share of pictures
-) -> Estimate:  # NaN and n = 0 without pictures
+) -> Estimate:  # NaN and n = 0 without pictures; a mean of one or two has no interval
     "The mean over pictures with its 95% interval."
     counted = values.notnull()
     numbers, origin = torch.tensor(values[counted].values), torch.tensor(clusters[counted].values)
@@ -49,7 +49,9 @@ def estimate(
     copies = len(origin.unique()) < len(origin)
     if share:
         return share_interval(numbers > 0.5, origin if copies else None)
-    return Estimate(*mean_interval(cluster_means(numbers, origin) if copies else numbers))
+    units = cluster_means(numbers, origin) if copies else numbers
+    found = Estimate(*mean_interval(units))
+    return found if found.n >= 3 else found._replace(low=np.nan, high=np.nan)  # one or two pictures have no interval
 
 
 def measure_models(
@@ -109,7 +111,7 @@ def everywhere(
     "The cases that hold in all families."
     return [case for case, states in settled.groupby(level=0, sort=False) if (states == "holds").all()]
 
-# %% ../../nbs/study/05a_evidence.ipynb #917ae6e5
+# %% ../../nbs/study/05a_evidence.ipynb #91b7e48a
 def by_family(
     measured: pd.DataFrame,  # from `measure_models`
     bounds: tuple[float, float] | None = None,  # that no value can leave, such as (0, 1) for shares
@@ -133,6 +135,8 @@ def family_text(
 ) -> str:
     "The mean of each family, with ± its standard deviation over trainings if there are several."
     unsigned = form.lstrip("+")
+    if not len(measured):
+        return "not measured"
     return ", ".join(f"{row.family} {row.mean:{form}}" + (f" ± {row.spread:{unsigned}}" if row.n > 1 else "")
                      for row in by_family(measured).itertuples(index=False))
 

@@ -25,7 +25,7 @@ from .statistics import Band, mean_ratio, simultaneous_band
 
 Tables = Mapping[str, xr.Dataset]  # trial, or any name -> the scores of its model
 
-# %% ../../nbs/study/05b_judges.ipynb #45a7d6d6
+# %% ../../nbs/study/05b_judges.ipynb #f109cdd5
 def judge_same_map(
     tables: Tables,  # any data
 ) -> Verdict:
@@ -33,7 +33,7 @@ def judge_same_map(
     largest = max(pick(scores, "ram_residue").max().item() for scores in tables.values())
     pictures = sum(scores.sizes["picture"] for scores in tables.values())
     return Verdict("C1 Within RAM's constraint Grad-RAM gives RAM's map", "holds" if largest < 1e-4 else "contradicted",
-                   f"Up to one constant they differ by {largest:.0e} of RAM's largest value at most, on {pictures:,} pictures of {len(tables)} models.")
+                   f"Up to one constant they differ by {largest:.0e} of RAM's largest value at most, on {pictures:,} pictures, {len(tables)} {'models' if len(tables) > 1 else 'model'}.")
 
 # %% ../../nbs/study/05b_judges.ipynb #a228dc63
 PAPER_DATA = "RectangleDataset"
