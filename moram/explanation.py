@@ -48,7 +48,7 @@ class Explanation(tuple):
     def __repr__(self) -> str:
         return f"Explanation(maps {list(self.maps.shape)} by {self.method.label} at {self.layer!r}, predictions {list(self.predictions.shape)})"
 
-# %% ../nbs/11_explanation.ipynb #78ea4141
+# %% ../nbs/11_explanation.ipynb #b20be488
 def explain(
     model: nn.Module,  # any that Python runs; nothing in it changes
     images: Tensor | Sequence | Mapping,  # [N, C, H, W], float, as the model wants them; several inputs: a tuple or a mapping
@@ -79,7 +79,7 @@ def explain(
     _warn(explanation, passed)
     return explanation
 
-
+# %% ../nbs/11_explanation.ipynb #b0c49fd1
 def _apply(method: Method, features: Features) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
     cells, (n, _, *grid) = method(features), features.activations.shape
     if not isinstance(cells, Tensor) or cells.shape != (n, *grid):
@@ -113,7 +113,7 @@ def _warn(explanation: Explanation, passed: Pass) -> None:
 def _say(message: str) -> None:
     warnings.warn(message, MoramWarning, stacklevel=4)
 
-# %% ../nbs/11_explanation.ipynb #40ea6c98
+# %% ../nbs/11_explanation.ipynb #65797a68
 def explain_batches(
     model: nn.Module,  # any that Python runs
     batches: Iterable,  # of what `explain` takes as images; from a loader of pairs: (images for images, _ in loader)
@@ -135,7 +135,7 @@ def explain_batches(
     return Explanation(cells if maps is None else maps, predictions, cells=cells, layer=part.layer, method=part.method, reference=reference,
                        remainder=remainder)
 
-
+# %% ../nbs/11_explanation.ipynb #918c5d4c
 def split_images(
     images: Tensor | Sequence | Mapping,  # one input, or several
     batch_size: int,  # pictures at a time
@@ -146,7 +146,7 @@ def split_images(
     starts = range(0, len(find_picture(images)), batch_size)
     return [map_tensors(images, lambda t, start=start: t[start:start + batch_size] if t.ndim else t) for start in starts]
 
-# %% ../nbs/11_explanation.ipynb #2efc603f
+# %% ../nbs/11_explanation.ipynb #9f3500bf
 def show(
     images: Tensor,  # [N, C, H, W] or one [C, H, W], in [0, 1], one or three channels
     maps: Tensor | Explanation,  # [N, H, W], [N, K, H, W] or one [H, W]; or what `explain` returned
@@ -164,7 +164,7 @@ def show(
     unit = unit or (maps.method.unit if isinstance(maps, Explanation) else "units of Y per cell")
     images, maps, predictions = _as_batch(images, maps, predictions)
     (n, k), style = maps.shape[:2], "signed" if (maps < 0).any() else "magnitude"
-    low, high = limits = value_limits(maps, style) if limits is None else limits
+    limits = value_limits(maps, style) if limits is None else limits
     fig = Figure(figsize=(min(6, 1.3 * n + 1.2), 1.2 * (1 + 2 * k)), dpi=80, layout="constrained")
     axes = fig.subplots(1 + 2 * k, n, squeeze=False)
     for i in range(n):
@@ -174,9 +174,13 @@ def show(
             drawn = show_map(axes[2 + 2 * j, i], maps[i, j], style=style, limits=limits)
             if predictions is not None:
                 axes[2 * j + (k > 1), i].set_title(f"{names[j] + ' ' if names else ''}{predictions[i, j]:.4g}", fontsize=9)
-    beyond = ("neither", "max", "min", "both")[int(maps.max() > high) + 2 * int(maps.min() < low)]
-    fig.colorbar(drawn, ax=list(axes.flat), label=unit, extend=beyond)
+    fig.colorbar(drawn, ax=list(axes.flat), label=unit, extend=_beyond(maps, *limits))
     return fig
+
+# %% ../nbs/11_explanation.ipynb #ccab0b19
+def _beyond(maps: Tensor, low: float, high: float) -> str:
+    "Which ends of the colour bar get an arrow, since values lie beyond."
+    return ("neither", "max", "min", "both")[int(maps.max() > high) + 2 * int(maps.min() < low)]
 
 
 def _as_batch(images: Tensor, maps: Any, predictions: Any) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from .grid import is_convolution
 
-# %% ../nbs/02c_inputs.ipynb #87c8770a
+# %% ../nbs/02c_inputs.ipynb #d99009ec
 class MoramWarning(UserWarning):
     "A map was made, but may not say what one would think."
 
-
+# %% ../nbs/02c_inputs.ipynb #c646fe4a
 def check_images(
     images: Tensor,  # hopefully [N, C, H, W], float, finite
     dims: int = 2,  # spatial axes: 1 for signals, 2 for images, 3 for volumes
@@ -40,7 +40,7 @@ def check_images(
     if not images.isfinite().all():
         raise ValueError(f"{name}: {(~images.isfinite()).sum()} of {images.numel()} values are NaN or infinite; clean the images first")
 
-# %% ../nbs/02c_inputs.ipynb #cba9119a
+# %% ../nbs/02c_inputs.ipynb #a0bb3243
 def find_picture(
     images: Tensor | Sequence | Mapping,  # one input, or several
 ) -> Tensor:  # [N, C, ...]
@@ -66,7 +66,7 @@ def map_tensors(
         return tuple(map_tensors(part, change) for part in images)
     return change(images) if isinstance(images, Tensor) else images
 
-
+# %% ../nbs/02c_inputs.ipynb #a1fa8505
 def convolution_dims(
     model: nn.Module,  # any model
 ) -> int | None:  # 1, 2 or 3; None without convolutions
@@ -91,7 +91,7 @@ def check_inputs(
         if isinstance(part, Tensor) and part.is_floating_point() and not part.isfinite().all():
             raise ValueError(f"{name}: an input {list(part.shape)} holds NaN or infinite values; clean it first")
 
-# %% ../nbs/02c_inputs.ipynb #3aee23dd
+# %% ../nbs/02c_inputs.ipynb #d5bd6158
 def run_model(
     model: nn.Module,  # takes these inputs
     images: Tensor | Sequence | Mapping,  # one input, or several
@@ -107,7 +107,7 @@ def run_model(
             raise
         raise ValueError(reason) from error
 
-
+# %% ../nbs/02c_inputs.ipynb #a35fd05f
 def likely_reason(
     model: nn.Module,  # that failed
     picture: Tensor,  # [N, C, ...], what it was given
@@ -154,7 +154,7 @@ def column_indices(
             raise ValueError(f"output: the model has {columns} outputs, 0 to {columns - 1}; got {i}")
     return wanted
 
-# %% ../nbs/02c_inputs.ipynb #e084f9b7
+# %% ../nbs/02c_inputs.ipynb #b79b2f4a
 def select_output(
     out: Any,  # what the model returned
     output: int | Sequence[int] | str | Callable,  # an index, several, "all", or a function of `out`
@@ -180,7 +180,7 @@ def select_output(
         raise ValueError(f"model: output {'' if callable(output) else f'{output} '}is NaN or infinite for some images; a map of it would mean nothing")
     return out
 
-
+# %% ../nbs/02c_inputs.ipynb #0bace2a2
 def _way_to_numbers(out: Any) -> str:
     "How to say which numbers of an output are meant."
     if isinstance(out, Tensor):

@@ -48,7 +48,7 @@ def find_candidates(
             return [j for j in reversed(range(len(calls))) if calls[j].name and cells_of(calls, j, size, prefix) == grid]
     raise ValueError("layer: no convolution with a grid of more than one cell was seen; name the layer whose maps to explain")
 
-# %% ../nbs/03a_layers.ipynb #732f8990
+# %% ../nbs/03a_layers.ipynb #71bb36d8
 def numbers(
     out: Any,  # whatever a model returned
 ) -> Iterator[Tensor]:
@@ -60,7 +60,7 @@ def numbers(
         for part in out.values() if isinstance(out, Mapping) else out if isinstance(out, (tuple, list)) else vars(out).values():
             yield from numbers(part)
 
-
+# %% ../nbs/03a_layers.ipynb #4c0f294f
 def predicts_the_same(
     a: Any,  # what a model returned
     b: Any,  # what it returned another time
@@ -69,14 +69,14 @@ def predicts_the_same(
     pairs = list(zip(numbers(a), numbers(b), strict=False))
     return all(x.shape == y.shape and (x - y).abs().max() <= 1e-5 * x.abs().max() for x, y in pairs if x.numel())
 
-# %% ../nbs/03a_layers.ipynb #16494fb7
+# %% ../nbs/03a_layers.ipynb #f2c123b2
 def _run_watched(names: Mapping[str, nn.Module], images: Any, name: str = "", hook: Callable | None = None) -> tuple[Any, list[Tensor]]:
     "What a private twin returns, and what its last linear layer is given, with a hook on one of its modules."
     given: list[Any] = []
     linear = [module for module in names[""].modules() if isinstance(module, nn.Linear)][-1:]
     handles = [module.register_forward_pre_hook(lambda module, inputs: given.extend(inputs)) for module in linear]
     if hook:
-        handles.append(names[name].register_forward_hook(hook))
+        handles.append(names[name].register_forward_hook(hook, prepend=True))
     try:
         return run_model(names[""], images), [part for part in given if isinstance(part, Tensor) and part.ndim == 2]
     finally:
@@ -88,7 +88,7 @@ def _answer(names: Mapping[str, nn.Module], images: Any, name: str = "", hook: C
     with torch.inference_mode(False), torch.no_grad():
         return _run_watched(names, images, name, hook)
 
-
+# %% ../nbs/03a_layers.ipynb #7b6885fe
 def moves_prediction(
     names: Mapping[str, nn.Module],  # of a private twin
     name: str,  # the layer's
@@ -105,7 +105,7 @@ def moves_prediction(
 
     return not predicts_the_same(_answer(names, images), _answer(names, images, name, disturb))
 
-
+# %% ../nbs/03a_layers.ipynb #5a1176e0
 def bypasses(
     names: Mapping[str, nn.Module],  # of a private twin
     name: str,  # the layer's
@@ -147,12 +147,12 @@ def movers(
         return [name for name, gradient in zip(kept, gradients, strict=True) if gradient is not None and gradient[:, prefix:].any()][::-1]
     return [name for name in candidates if moves_prediction(names, name, images, prefix)]
 
-# %% ../nbs/03a_layers.ipynb #019ac909
+# %% ../nbs/03a_layers.ipynb #37ed4a21
 class _Found(NamedTuple):
     name: str
     bypassed: bool
 
-
+# %% ../nbs/03a_layers.ipynb #30132fe5
 _FOUND: WeakKeyDictionary[nn.Module, dict[tuple, _Found]] = WeakKeyDictionary()
 
 
@@ -174,7 +174,7 @@ def find_layer(
                       "to see it, name a layer in the other branch, or one behind both", MoramWarning, stacklevel=3)
     return found.name
 
-
+# %% ../nbs/03a_layers.ipynb #c7d0fbb9
 def _find(model: nn.Module, images: Any, output: Any) -> _Found:
     names, prefix = named_twins(model), count_prefix_tokens(model)
     if output is not None:

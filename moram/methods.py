@@ -92,7 +92,7 @@ def grad_cam_pp(
     alpha = 1 / (2 + positive * total.reshape(*total.shape, *[1] * (A.ndim - 2)))
     return _weigh((alpha * positive).flatten(2).sum(2), A).relu()
 
-# %% ../nbs/04_methods.ipynb #f741398b
+# %% ../nbs/04_methods.ipynb #1c5067cc
 def contribution(
     features: Features,  # from `capture` with `steps`
 ) -> Tensor:  # [N, h, w], signed, units of the prediction; adds up to Y - Y_ref
@@ -106,7 +106,7 @@ def contribution_raising(
     "The sum of a cell's positive contributions."
     return _contributions(features).clamp(min=0).sum(1)
 
-
+# %% ../nbs/04_methods.ipynb #da0c1d64
 def contribution_lowering(
     features: Features,  # from `capture` with `steps`
 ) -> Tensor:  # [N, h, w], not negative
@@ -146,7 +146,7 @@ class Method(NamedTuple):
         maps = self.function(features)
         return maps / maps[0].numel() if self.function is ram else maps
 
-# %% ../nbs/04_methods.ipynb #668c2efd
+# %% ../nbs/04_methods.ipynb #d2f4a5c1
 METHODS: dict[str, Method] = {method.name: method for method in (
     Method("ram", ram, "RAM", True, "units of Y"),
     Method("grad_ram", grad_ram, "Grad-RAM", True),
@@ -161,7 +161,7 @@ METHODS: dict[str, Method] = {method.name: method for method in (
     Method("contribution_modulus", contribution_modulus, "modulus Σ|c|", False, path=True),
 )}
 
-
+# %% ../nbs/04_methods.ipynb #d65efe3c
 def find_method(
     method: str | Method | Callable[[Features], Tensor],  # a name in `METHODS`, or a function of `Features`
 ) -> Method:

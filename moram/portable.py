@@ -19,10 +19,10 @@ from .methods import ram
 from .twin import find_module
 from .upsample import resampling_matrix
 
-# %% ../nbs/11a_portable.ipynb #79b114c6
+# %% ../nbs/11a_portable.ipynb #381b623e
 WEIGHTS = {"grad_ram": lambda w: w, "moram": torch.abs, "raising": lambda w: w.clamp(min=0), "lowering": lambda w: w.neg().clamp(min=0)}
 
-
+# %% ../nbs/11a_portable.ipynb #3c78e96e
 class WithMaps(nn.Module):
     "A model's predictions and maps from one forward pass; made by `with_maps`."
 

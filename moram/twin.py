@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# %% ../nbs/02a_twin.ipynb #80cfca56
+# %% ../nbs/02a_twin.ipynb #3cef3d66
 _OWN_DICTIONARIES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
                      "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks")
 _HOOKS = _OWN_DICTIONARIES[3:]
@@ -37,15 +37,11 @@ def named_twins(
     check_model(model)
     twins: dict[int, Any] = {}
     twin = _twin_module(model, twins)
-    for module in twin.modules():
-        for hooks in (module.__dict__.get(name) for name in _HOOKS if not isinstance(module, torch.jit.ScriptModule)):
-            for key, hook in (hooks or {}).items():
-                if not isinstance(hook, bool):
-                    hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
+    _point_hooks(twin, twins)
     names = {name: twins[id(module)] for name, module in model.named_modules(remove_duplicate=False) if id(module) in twins}
     return names | dict(twin.named_modules(remove_duplicate=False))
 
-# %% ../nbs/02a_twin.ipynb #64125309
+# %% ../nbs/02a_twin.ipynb #f60822d1
 def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
@@ -69,7 +65,7 @@ def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
         twin.__dict__[name] = _twin_value(module.__dict__[name], twins)
     return twin
 
-
+# %% ../nbs/02a_twin.ipynb #277f5e08
 def unwrap(
     module: nn.Module,  # any module
 ) -> nn.Module:
@@ -78,7 +74,7 @@ def unwrap(
         return module.module
     return module._modules.get("_orig_mod") or module
 
-# %% ../nbs/02a_twin.ipynb #84b5f86b
+# %% ../nbs/02a_twin.ipynb #99b07526
 def _twin_value(value: Any, twins: dict[int, Any]) -> Any:
     "The value itself, or a copy in which each module is replaced by its twin."
     if value is None or isinstance(value, (bool, int, float, str, bytes, Tensor, type, torch.dtype, torch.device)):
@@ -90,7 +86,7 @@ def _twin_value(value: Any, twins: dict[int, Any]) -> Any:
         twins[id(value)] = _rebuilt(value, lambda part: _twin_value(part, twins))
     return twins[id(value)]
 
-
+# %% ../nbs/02a_twin.ipynb #2e84f48e
 def _rebuilt(value: Any, twin: Callable[[Any], Any]) -> Any:
     "A list, dictionary, function or plain object around the twins of its parts."
     if type(value) in (list, tuple, set):
@@ -109,12 +105,12 @@ def _rebuilt(value: Any, twin: Callable[[Any], Any]) -> Any:
     new = [twin(part) for part in parts]
     return value if all(a is b for a, b in zip(new, parts, strict=True)) else build(new)
 
-
+# %% ../nbs/02a_twin.ipynb #68426b31
 def _known(value: Any, twins: dict[int, Any]) -> Any:
     "The twin of what belongs to the model; all else, such as a user's own list, is itself."
     return twins.get(id(value), value)
 
-# %% ../nbs/02a_twin.ipynb #4cfbca94
+# %% ../nbs/02a_twin.ipynb #74bcdc74
 def _filled(value: Any, parts: dict) -> Any:
     "A shallow copy of a dictionary, or of an object, with some parts replaced."
     new = copy.copy(value)
@@ -133,7 +129,7 @@ def _contents(cell: types.CellType) -> Any:
     except ValueError:  # not filled yet
         return None
 
-
+# %% ../nbs/02a_twin.ipynb #60ad9ca9
 def _rebuilt_function(function: types.FunctionType, twin: Callable[[Any], Any]) -> types.FunctionType:
     "A function around the twins of the modules in its closure, its defaults, and the global names it uses; itself without any."
     old = [_contents(cell) for cell in function.__closure__ or ()]
@@ -148,6 +144,15 @@ def _rebuilt_function(function: types.FunctionType, twin: Callable[[Any], Any]) 
     rebuilt = types.FunctionType(function.__code__, variables, function.__name__, new_defaults or None, tuple(map(types.CellType, contents)))
     rebuilt.__kwdefaults__ = dict(zip(keywords, rest, strict=False)) or None
     return rebuilt
+
+# %% ../nbs/02a_twin.ipynb #abc41308
+def _point_hooks(twin: nn.Module, twins: dict[int, Any]) -> None:
+    "Let users' hooks mean the twin where they mean the model."
+    for module in twin.modules():
+        for hooks in (module.__dict__.get(name) for name in _HOOKS if not isinstance(module, torch.jit.ScriptModule)):
+            for key, hook in (hooks or {}).items():
+                if not isinstance(hook, bool):
+                    hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
 
 # %% ../nbs/02a_twin.ipynb #da8e085f
 def check_model(

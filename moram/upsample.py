@@ -25,7 +25,7 @@ def resampling_matrix(
     with torch.inference_mode(False):  # the matrix is kept, and must serve gradients later
         return torch.from_numpy(np.array(units.resize((new, old), filter)).T.copy())
 
-# %% ../nbs/05_upsample.ipynb #b5c6aaa8
+# %% ../nbs/05_upsample.ipynb #288af713
 def resample(
     maps: Tensor,  # [..., h, w], float; or [..., t] and [..., d, h, w], as `size` has it
     size: tuple[int, ...] | int,  # (H, W), or one number for a square, pixels; (T,) for signals, (D, H, W) for volumes
@@ -44,7 +44,7 @@ def resample(
         out = (out.movedim(axis, -1) @ matrix.T).movedim(-1, axis)
     return out.to(maps.dtype)
 
-
+# %% ../nbs/05_upsample.ipynb #4fcabc60
 def lanczos(
     maps: Tensor,  # [..., h, w], float
     size: tuple[int, ...] | int,  # (H, W), or one number for a square, pixels; (T,) for signals, (D, H, W) for volumes
