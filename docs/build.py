@@ -6,6 +6,7 @@ widgets do not get on.
 """
 
 import argparse
+import json
 import os
 import pkgutil
 import re
@@ -38,13 +39,24 @@ GROUPS = {
     "Explore": ["try", "explorer/*"],
     "Develop": ["contributing", "api/*"],
 }
-# What readers look for in other words than the page's own: entries of the index, which the search prefers.
+# What readers look for, perhaps in other words than the page's own: the search finds these pages, and puts them first.
 SEARCHED = {
     "guides/00_own_model": ["my own model", "preprocess", "photo"],
     "06_metric": ["pixel accuracy", "area under the curve", "cumulative importance"],
     "guides/01_blank_map": ["blank map", "black map"],
     "guides/02_other_packages": ["Grad-CAM", "Captum"],
 }
+# Sphinx's weights, but for the pages above.
+SCORER = """const homes = %s
+var Scorer = {
+  score: ([page, , , , score]) => {
+    const asked = new URLSearchParams(location.search).get("q").toLowerCase()
+    return (homes[page] || []).some(words => asked.includes(words.toLowerCase())) ? score + 100 : score
+  },
+  objNameMatch: 11, objPartialMatch: 6, objPrio: {0: 15, 1: 5, 2: -5}, objPrioDefault: 0,
+  title: 15, partialTitle: 7, term: 5, partialTerm: 2,
+}
+"""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 OPEN_LINES = 12  # longer code is folded
 
@@ -140,7 +152,7 @@ def website_notebook(path, page, target):
         before = cell
         cells.append(cell)
     if page in SEARCHED:
-        cells.insert(1, new_markdown_cell("\n\n".join(f"```{{index}} {words}\n```" for words in SEARCHED[page])))
+        cells.insert(1, new_markdown_cell(f"```{{eval-rst}}\n.. meta::\n   :keywords: {', '.join(SEARCHED[page])}\n```"))
     notebook.cells, notebook.metadata.language_info = cells, {"name": "python", "pygments_lexer": "python"}
     return notebook
 
@@ -197,7 +209,7 @@ def write_pages(source):
         place = source / path.relative_to(NOTEBOOKS)
         if any(part.startswith((".", "_")) for part in place.relative_to(source).parts):
             continue
-        if path.suffix in (".ipynb", ".png", ".jpg", ".svg", ".gif"):
+        if path.suffix in (".ipynb", ".png", ".jpg", ".svg", ".gif", ".json"):
             place.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".ipynb":
                 page = place.relative_to(source).with_suffix("").as_posix()
@@ -206,7 +218,8 @@ def write_pages(source):
                 shutil.copy(path, place)
     nbformat.write(website_notebook(ROOT / "docs" / "try.ipynb", "try", source), source / "try.ipynb")
     shutil.copy(ROOT / "docs" / "conf.py", source)
-    (source / "contributing.md").write_text((ROOT / "CONTRIBUTING.md").read_text())
+    (source / "contributing.md").write_text((ROOT / "CONTRIBUTING.md").read_text().replace("](nbs/", "]("))
+    (source / "scorer.js").write_text(SCORER % json.dumps(SEARCHED))
     fetch_assets(source / "_static")
     write_api(source / "api")
     index = nbformat.read(source / "index.ipynb", 4)

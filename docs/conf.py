@@ -1,6 +1,7 @@
 """Sphinx's settings for the website. build.py lays out the pages and starts Sphinx with this file."""
 
 import re
+from pathlib import Path
 
 from fastcore.docments import docments
 
@@ -23,6 +24,7 @@ html_theme = "furo"
 html_title = "moram"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_show_sourcelink = False
 html_copy_source = False
 # Nothing is loaded from elsewhere: the pages work where there is no network.
