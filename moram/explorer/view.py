@@ -6,7 +6,7 @@
 __all__ = ['COLOUR_MAPS', 'SIGNED_COLOUR_MAPS', 'LINES', 'NOTHING', 'UNITS', 'colour_tables', 'describe_methods', 'scene_state',
            'join_scripts', 'SentByPython', 'View']
 
-# %% ../../nbs/explorer/02_view.ipynb #53a823a9
+# %% ../../nbs/explorer/02_view.ipynb #a1c45b7b
 import itertools
 import re
 from importlib import resources
@@ -18,7 +18,6 @@ import traitlets
 
 from .scene import Scene
 from ..methods import METHODS
-from ..metric import NORMALIZATIONS
 from ..upsample import resampling_matrix
 
 # %% ../../nbs/explorer/02_view.ipynb #0c549e76

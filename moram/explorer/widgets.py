@@ -6,13 +6,12 @@
 __all__ = ['NEGATIVE_VALUES', 'SORTS', 'display_controls', 'metric_controls', 'link_controls', 'sort_pictures', 'Asked',
            'Explorer', 'describe_model', 'list_pictures']
 
-# %% ../../nbs/explorer/03_widgets.ipynb #420d02a1
+# %% ../../nbs/explorer/03_widgets.ipynb #4016345d
 import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import ipywidgets as widgets
-import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset

@@ -2,7 +2,6 @@
 
 import io
 import re
-import shutil
 import subprocess
 import tarfile
 from base64 import b64decode
@@ -294,7 +293,8 @@ PAINTED = """async ([label, moves, selector]) => {
         await new Promise(done => setTimeout(done, 20 * Math.random()))
         const before = k % 10 ? 0 : look(), start = performance.now()
         handle.dispatchEvent(new KeyboardEvent('keydown', { key: k % 20 < 10 ? 'ArrowLeft' : 'ArrowRight', bubbles: true }))
-        await new Promise(done => requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = done; channel.port2.postMessage(0) }))
+        await new Promise(requestAnimationFrame)
+        await new Promise(done => { const channel = new MessageChannel(); channel.port1.onmessage = done; channel.port2.postMessage(0) })
         times.push(performance.now() - start)
         same += !(k % 10) && look() === before
     }

@@ -87,7 +87,8 @@ def open_app(page, address):
 
 
 def upload(page, files):
-    page.locator(".moram-view input[type=file]").set_input_files([{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files.items()])
+    payload = [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files.items()]
+    page.locator(".moram-view input[type=file]").set_input_files(payload)
 
 
 def test_asks_python_for_pictures_sorting_and_layers(page, app):
