@@ -5,26 +5,21 @@
 # %% auto #0
 __all__ = ['app', 'OUT', 'SEED', 'DEVICE', 'PRESET', 'WEIGHTS', 'MODEL', 'LAYER', 'PREPARE', 'FIT', 'METHOD_NAMES',
            'PRESET_NAMES', 'NO_MODEL', 'EXPLAIN_HELP', 'main', 'refusals', 'note', 'noted_warnings', 'writable_folder',
-           'parse_size', 'parse_output', 'named_parts', 'report_photos', 'explain_command', 'train_command',
-           'trained_weights', 'reproduce_command', 'claims_command', 'print_verdicts', 'explore_command']
+           'parse_size', 'parse_output', 'report_photos', 'explain_command', 'train_command', 'trained_weights',
+           'reproduce_command', 'claims_command', 'print_verdicts', 'explore_command']
 
-# %% ../nbs/12_cli.ipynb #bde794c2
+# %% ../nbs/12_cli.ipynb #25c8a4d1
 import os
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from . import __version__
-
-if TYPE_CHECKING:  # for readers and type checkers; at run time the commands import them
-    from collections.abc import Callable
-
-    from torch import nn
 
 # %% ../nbs/12_cli.ipynb #1cb63868
 app = typer.Typer(
@@ -119,34 +114,9 @@ def parse_output(
         raise ValueError(f"output: expected a number such as 0, several such as 0,2, or all, got {text!r}")
     return int(text) if len(parts) == 1 else [int(part) for part in parts]
 
-# %% ../nbs/12_cli.ipynb #dea2c38f
+# %% ../nbs/12_cli.ipynb #8df03db7
 NO_MODEL = ("no --model, so this explains the shipped network, which estimates the area of a white rectangle. Its maps "
             "say nothing about your pictures. Name your own: --model my_networks:age_net --weights age.pt")
-
-
-def named_parts(
-    model: str | None,  # see `moram.loading.find_model`
-    weights: str | None,  # see `moram.loading.find_model`
-    prepare: str | None,  # see `moram.loading.find_object`; None: by size and fit
-    size: str | None,  # see `parse_size`; None: the model's own, if its card has one, or the picture's
-    fit: str,  # see `moram.pictures.resize_picture`
-    device: str,  # see `moram.regression.pick_device`
-) -> "tuple[nn.Module, Callable]":  # the network on its device; what makes a tensor of a picture
-    "What the options name. Errors as the functions that they go to; a note when the shipped network is taken."
-    from functools import partial
-
-    from moram.loading import find_model, find_object
-    from moram.pictures import FITS, picture_tensor
-    from moram.regression import pick_device
-
-    if fit not in FITS:
-        raise ValueError(f"fit: expected one of {list(FITS)}, got {fit!r}")
-    sides, where = parse_size(size), pick_device(device)
-    if model is None and weights is None:
-        note(NO_MODEL)
-    network = find_model(model, weights).to(where)
-    sides = sides or getattr(network, "card", {}).get("dataset", {}).get("size")
-    return network, find_object(prepare, "prepare") if prepare else partial(picture_tensor, size=sides, fit=fit)
 
 # %% ../nbs/12_cli.ipynb #63b44c4d
 EXPLAIN_HELP = """Show what your model looked at in your pictures.
@@ -178,7 +148,7 @@ def report_photos(
     typer.echo(f"{out}: {len(rows)} maps of {pictures} pictures" + (f", {len(skipped)} skipped" if skipped else ""))
     raise typer.Exit(1 if skipped else 0)
 
-# %% ../nbs/12_cli.ipynb #34f6d6d0
+# %% ../nbs/12_cli.ipynb #324ad831
 @app.command("explain", help=EXPLAIN_HELP)
 def explain_command(
     photos: Annotated[list[Path], typer.Argument(help="Picture files, and folders of them.", metavar="PHOTO")],
@@ -195,12 +165,15 @@ def explain_command(
     device: Annotated[str, DEVICE] = "auto",
 ) -> None:
     with refusals():
+        from moram.loading import find_parts
         from moram.methods import find_method
         from moram.photos import draw_overlays, explain_photos, list_photos, write_predictions
 
         find_method(method)
         files, chosen, folder = list_photos(photos), parse_output(output), writable_folder(out)
-        network, prepared = named_parts(model, weights, prepare, size, fit, device)
+        if model is None and weights is None:
+            note(NO_MODEL)
+        network, prepared = find_parts(model, weights, prepare, parse_size(size), fit, device)
         with noted_warnings():
             rows, skipped = explain_photos(network, files, folder, prepared, layer, method, chosen)
         write_predictions(rows, folder)
