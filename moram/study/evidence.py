@@ -66,7 +66,7 @@ def measure_models(
     frame = pd.DataFrame(rows, columns=["case", "trial", "family", "value", "low", "high", "n"])
     return frame[frame["n"] > 0].reset_index(drop=True)
 
-# %% ../../nbs/study/05a_evidence.ipynb #7de9afe6
+# %% ../../nbs/study/05a_evidence.ipynb #f26c0fd1
 def settle(
     measured: pd.DataFrame,  # from `measure_models`
     level: float = 0.0,  # what the claim compares with
@@ -88,7 +88,7 @@ def by_case(
     states = {key: judge(models) for key, models in measured.groupby(["case", "family"], sort=False)}
     return pd.Series(list(states.values()), pd.MultiIndex.from_tuples(states or [("", "")], names=["case", "family"])[:len(states)], dtype=object)
 
-
+# %% ../../nbs/study/05a_evidence.ipynb #abce70e5
 def conclude(
     settled: pd.Series,  # (case, family) -> from `settle`
     cases: str = "the reading",  # what the cases are: "depends on ..."

@@ -119,7 +119,7 @@ def judge_signs(tables: Tables) -> Verdict:
     return Verdict("Is the sign of RAM right?", {"holds": "mostly", "contradicted": "no"}.get(answer, answer),
                    f"Share of RAM's magnitude that has the right sign: {said or 'not measured'}{pictures}.")
 
-# %% ../../nbs/study/05c_questions.ipynb #e493b557
+# %% ../../nbs/study/05c_questions.ipynb #cc20afec
 RANKED = (RAM, MORAM, ACTIVATION_SUM, RAISING, LOWERING, GAUSSIAN, RANDOM, TRUE_MASK)
 
 
@@ -146,7 +146,7 @@ def agreements(tables: Tables) -> pd.DataFrame:  # family, pair, kind, tau
             rows.append({"family": family, "pair": f"{one}, {other}", "kind": kind, "tau": kendalltau(means[one], means[other]).statistic})
     return pd.DataFrame(rows)
 
-
+# %% ../../nbs/study/05c_questions.ipynb #a6311e71
 def judge_metric(tables: Tables) -> Verdict:
     "Whether the paper's area disagrees with mask metrics more than those do with each other."
     found = agreements(tables).groupby("kind")["tau"].agg(["median", "min", "max"])

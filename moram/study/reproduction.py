@@ -86,7 +86,7 @@ def summary_table(
     blanks = means[means["targets"] == "all"].set_index(["R made by", "map"])["blank"]
     return table.assign(blank=blanks)
 
-# %% ../../nbs/study/08_reproduction.ipynb #4db59b13
+# %% ../../nbs/study/08_reproduction.ipynb #aaf687f1
 REPRODUCED = (RAM, MORAM, RAM_MODULUS, RAM_NEGATED, ACTIVATION_SUM, RANDOM_LAYERS[14])  # maps that the judges of C1 to C6 ask for
 
 
@@ -101,7 +101,7 @@ def check_folder(
     except OSError as error:
         raise ValueError(f"out: cannot write to {path} ({error}); choose another folder") from error
 
-
+# %% ../../nbs/study/08_reproduction.ipynb #d3e3e442
 def reproduce(
     model: VGG16GAP | str | os.PathLike,  # trained on rectangles; or a file of `moram train`, or the name of shipped weights
     out: str | os.PathLike,  # folder for table1.png, figure1.png, scores.nc and results.json

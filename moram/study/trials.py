@@ -147,7 +147,7 @@ def score_trial(
     card = model_card(scores) | {"scoring": {"seconds": time.perf_counter() - start, **environment(torch.device("cpu"))}}
     return scores.assign_attrs(trial=trial.name, family=trial.family, seed=trial.seed, card=json.dumps(card))
 
-# %% ../../nbs/study/05_trials.ipynb #a95d9d8e
+# %% ../../nbs/study/05_trials.ipynb #92915379
 def run_trials(
     trials: list[Trial],  # from `find_trials`
     weights: str | os.PathLike,  # folder of trained weights
@@ -171,7 +171,7 @@ def run_trials(
         write_scores(score_trial(trial, model, images, perturbed, progress), _table(trial, tables))
     return missing
 
-
+# %% ../../nbs/study/05_trials.ipynb #2e49b51a
 def read_trials(
     folder: str | os.PathLike,  # of the tables
     names: Iterable[str] | None = None,  # as `find_trials`; None takes all that are there
