@@ -6,11 +6,11 @@
 __all__ = ['explain_batch', 'pack_maps', 'unpack_maps', 'fingerprint', 'describe_run', 'settle_manifest', 'explain_rows',
            'write_shard', 'shard_rows', 'locked', 'explain_dataset', 'Explained', 'Explanations', 'open_explanations']
 
-# %% ../nbs/11c_bulk.ipynb #c4f934f8
+# %% ../nbs/11c_bulk.ipynb #d3e8046a
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -143,7 +143,12 @@ def write_shard(
     write_atomically(out / f"maps-{shard:05d}.safetensors", safetensors.torch.save(packed))
     write_atomically(out / f"table-{shard:05d}.parquet", table.to_parquet(index=False))
 
-# %% ../nbs/11c_bulk.ipynb #25a1ba30
+# %% ../nbs/11c_bulk.ipynb #08991f6f
+def _first_image(dataset: Dataset) -> Tensor:  # [C, H, W]
+    item = dataset[0]
+    return item[0] if isinstance(item, (list, tuple)) else item
+
+
 def shard_rows(dataset: Dataset, shard: int, shard_size: int) -> range:
     "The rows of a shard; the last one may be shorter."
     return range(shard * shard_size, min((shard + 1) * shard_size, len(dataset)))
@@ -161,7 +166,7 @@ def locked(
     except Timeout as error:
         raise ValueError(f"{path.parent}: another command is writing here; wait until it has ended, or choose another folder") from error
 
-# %% ../nbs/11c_bulk.ipynb #6b6db062
+# %% ../nbs/11c_bulk.ipynb #a1c1fa85
 def explain_dataset(
     model: nn.Module,  # gives [N] or [N, K] numbers; on the device to use; left as it was
     dataset: Dataset,  # gives image [C, H, W], or (image, target), by number; all of one size; `names`, if it has them, go into the table
@@ -177,10 +182,9 @@ def explain_dataset(
     "Explain a data set into shards on disk; this process's share of them. ValueError for a folder of another run; OSError when it can't be written."
     device, out = next(model.parameters()).device, Path(out)
     state = PartialState(cpu=device.type == "cpu")
-    first = dataset[0][0] if isinstance(dataset[0], (list, tuple)) else dataset[0]
-    layer = find_layer(model, first[None].to(device)) if layer is None else layer
+    layer = find_layer(model, _first_image(dataset)[None].to(device)) if layer is None else layer
     settle_manifest(out, describe_run(model, dataset, dict(layer=layer, method=method, output=output, batch_size=batch_size, shard_size=shard_size)))
-    work, names = partial(explain_batch, model=model, layer=layer, method=method, output=output), getattr(dataset, "names", None)
+    work = partial(explain_batch, model=model, layer=layer, method=method, output=output)
     shards = range(-(-len(dataset) // shard_size))[state.process_index::state.num_processes]
     total = sum(len(shard_rows(dataset, shard, shard_size)) for shard in shards)
     with tqdm(total=total, desc="explaining", unit="picture", disable=not (progress and state.is_local_main_process)) as bar:
@@ -190,11 +194,11 @@ def explain_dataset(
                 raise OSError(f"{out}: the folder or its manifest is gone; bring it back, or start anew in another folder")
             with locked(out / f"shard-{shard:05d}.lock"):
                 if not (out / f"table-{shard:05d}.parquet").exists():
-                    write_shard(out, shard, explain_rows(work, dataset, rows, batch_size, workers), names)
+                    write_shard(out, shard, explain_rows(work, dataset, rows, batch_size, workers), getattr(dataset, "names", None))
             bar.update(len(rows))
     return out
 
-# %% ../nbs/11c_bulk.ipynb #1e58b0a4
+# %% ../nbs/11c_bulk.ipynb #e28b73b1
 class Explained(NamedTuple):
     "One picture's explanation, read back."
 
@@ -205,23 +209,17 @@ class Explained(NamedTuple):
     raised: float  # the sum of L⁺
     lowered: float  # the sum of L⁻
 
-
+# %% ../nbs/11c_bulk.ipynb #165f903f
 class Explanations(Dataset):
     "The explanations in a folder, read lazily."
 
-    def __init__(
-        self,
-        out: str | os.PathLike,  # folder that `explain_dataset` wrote; it may still be growing
-    ):
-        import pandas as pd
-
+    def __init__(self, out: str | os.PathLike):  # folder that `explain_dataset` wrote; it may still be growing
         self.out = Path(out)
         if not (self.out / "manifest.json").is_file():
             raise FileNotFoundError(f"{out}: has no manifest.json, so it is not a folder that explain_dataset wrote")
         self.manifest = json.loads((self.out / "manifest.json").read_text())
-        files = sorted(self.out.glob("table-*.parquet"))
-        self.table = pd.concat([pd.read_parquet(file) for file in files]).set_index("row").sort_index() if files else pd.DataFrame()
-        self.rows = None  # name -> row, made when a name is asked for
+        self.table = _read_table(self.out)  # a row for each picture that is there
+        self.rows = dict(zip(self.table["name"], self.table.index))  # name -> row
 
     def __len__(self) -> int:
         return len(self.table)
@@ -232,27 +230,36 @@ class Explanations(Dataset):
         return len(self) == self.manifest["data"]["length"]
 
     def __getitem__(self, picture: int | str) -> Explained:
-        about = self.table.loc[self.find(picture)]
-        return Explained(about["name"], self.maps([picture])[0], *(float(about[column]) for column in ("prediction", "target", "raised", "lowered")))
+        about = self.table.loc[_find_row(self, picture)]
+        numbers = (float(about[column]) for column in ("prediction", "target", "raised", "lowered"))
+        return Explained(about["name"], self.maps([picture])[0], *numbers)
 
-    def find(self, picture: int | str) -> int:
-        "The row of a picture by row or name. KeyError when it is not there, or not yet."
-        if isinstance(picture, str) and self.rows is None:
-            self.rows = dict(zip(self.table["name"], self.table.index))
-        row = self.rows.get(picture) if isinstance(picture, str) else picture
-        if row not in self.table.index:
-            raise KeyError(f"{picture!r}: not among the {len(self)} of {self.manifest['data']['length']} pictures that are explained in {self.out}")
-        return row
-
-    def maps(self, pictures, size: tuple[int, int] | None = None) -> Tensor:  # [N, H, W], float32
-        "The maps of these pictures (rows or names), upsampled to their size or another. Errors as `find`."
-        found = self.table.loc[[self.find(picture) for picture in pictures]]
-        cells = torch.stack([self._cells(shard, place) for shard, place in zip(found["shard"], found["row_in_shard"])])
+    def maps(self, pictures: Iterable[int | str], size: tuple[int, int] | None = None) -> Tensor:  # [N, H, W], float32
+        "The maps of these pictures (rows or names), upsampled to their size or another. KeyError for one that is not there."
+        found = self.table.loc[[_find_row(self, picture) for picture in pictures]]
+        cells = torch.stack([_read_cells(self.out, shard, place) for shard, place in zip(found["shard"], found["row_in_shard"])])
         return lanczos(cells, size or (int(found["height"].iloc[0]), int(found["width"].iloc[0])))
 
-    def _cells(self, shard: int, place: int) -> Tensor:  # [h, w]
-        with safetensors.safe_open(self.out / f"maps-{shard:05d}.safetensors", "pt") as file:
-            return unpack_maps({name: file.get_slice(name)[place:place + 1] for name in ("maps", "scales")})[0]
+# %% ../nbs/11c_bulk.ipynb #e4e8e6b9
+def _read_table(out: Path):  # pandas.DataFrame, by row
+    import pandas as pd
+
+    parts = [pd.read_parquet(file) for file in sorted(out.glob("table-*.parquet"))]
+    return pd.concat(parts).set_index("row").sort_index() if parts else pd.DataFrame(columns=["name"])
+
+
+def _find_row(explanations: Explanations, picture: int | str) -> int:
+    "The row of a picture by row or name. KeyError when it is not there, or not yet."
+    row = explanations.rows.get(picture) if isinstance(picture, str) else picture
+    if row not in explanations.table.index:
+        whole = explanations.manifest["data"]["length"]
+        raise KeyError(f"{picture!r}: not among the {len(explanations)} of {whole} pictures that are explained in {explanations.out}")
+    return row
+
+
+def _read_cells(out: Path, shard: int, place: int) -> Tensor:  # [h, w]
+    with safetensors.safe_open(out / f"maps-{shard:05d}.safetensors", "pt") as file:
+        return unpack_maps({name: file.get_slice(name)[place:place + 1] for name in ("maps", "scales")})[0]
 
 
 def open_explanations(
