@@ -182,7 +182,7 @@ def area_gains(tables: Tables, second: str = RAM, side: str | None = None) -> pd
     "MoRAM's area minus another map's under each reading of R."
     return measure_models(tables, {normalize: area_gain(normalize, second, side) for normalize in NORMALIZATIONS})
 
-# %% ../../nbs/study/05b_judges.ipynb #5d2b9e9a
+# %% ../../nbs/study/05b_judges.ipynb #3ed03c65
 def blank_share(name: str = RAM, normalize: str = "clip") -> Measure:
     "1 where a map has no R."
     return lambda scores: pick(scores, "blank", normalization=normalize, map=name)
@@ -200,7 +200,7 @@ def judge_areas(tables: Tables, *data: str) -> Verdict:
                      for side, found in gains.items())
     turned = ", ".join(f"{range_text(found[found['case'] == 'minmax'])} at {side}" for side, found in negated.items())
     return Verdict("C6 The area under MoRAM's curve is larger", up if up == down else f"{up} at y ≥ 0; below {down.removeprefix('holds ')}",
-                   f"Area, MoRAM − RAM: {said}. With the head negated, minmax: {turned}: the sign makes the gap. "
+                   f"Area, MoRAM − RAM: {said}. With the head negated, minmax: {turned}. "
                    f"RAM is blank under clip in {range_text(blanks, '.0%')} of the pictures (left out).")
 
 # %% ../../nbs/study/05b_judges.ipynb #d6aa1dd8
