@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# %% ../nbs/02a_twin.ipynb #3cef3d66
+# %% ../nbs/02a_twin.ipynb #42d7a1bd
 _OWN_DICTIONARIES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
                      "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks")
 _HOOKS = _OWN_DICTIONARIES[3:]
@@ -36,12 +36,23 @@ def named_twins(
     "`eval_twin`, and the way from each name to the twin's module. Errors as `check_model`."
     check_model(model)
     twins: dict[int, Any] = {}
-    twin = _twin_module(model, twins)
-    _point_hooks(twin, twins)
-    names = {name: twins[id(module)] for name, module in model.named_modules(remove_duplicate=False) if id(module) in twins}
-    return names | dict(twin.named_modules(remove_duplicate=False))
+    _point_hooks(_twin_module(model, twins), twins)
+    names: dict[str, nn.Module] = {}
+    _name_all(model, "", twins, names)
+    return names
 
-# %% ../nbs/02a_twin.ipynb #f60822d1
+
+def _name_all(module: nn.Module, name: str, twins: dict[int, Any], names: dict[str, nn.Module]) -> None:
+    "Put a module and all in it into `names`; what is in a wrapper with and without the wrapper's name."
+    inner = unwrap(module)
+    if inner is not module:
+        _name_all(inner, name, twins, names)
+    names[name] = twins.get(id(module), module)
+    for part, child in module._modules.items():
+        if child is not None:
+            _name_all(child, f"{name}.{part}" if name else part, twins, names)
+
+# %% ../nbs/02a_twin.ipynb #88a87721
 def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
@@ -53,6 +64,7 @@ def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     if inner is not module:
         twins[id(module)] = _twin_module(inner, twins)
         return twins[id(module)]
+    _check_tensors(module)
     twin = twins[id(module)] = object.__new__(type(module))
     twin.__dict__.update(module.__dict__)
     for name in _OWN_DICTIONARIES:
@@ -65,14 +77,15 @@ def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
         twin.__dict__[name] = _twin_value(module.__dict__[name], twins)
     return twin
 
-# %% ../nbs/02a_twin.ipynb #277f5e08
+# %% ../nbs/02a_twin.ipynb #6bfd930e
 def unwrap(
     module: nn.Module,  # any module
 ) -> nn.Module:
     "The module inside torch.compile's, DataParallel's or DistributedDataParallel's wrapper, or the module itself."
     if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return module.module
-    return module._modules.get("_orig_mod") or module
+    inner = None if isinstance(module, torch.jit.ScriptModule) else module._modules.get("_orig_mod")
+    return module if inner is None else inner
 
 # %% ../nbs/02a_twin.ipynb #99b07526
 def _twin_value(value: Any, twins: dict[int, Any]) -> Any:
@@ -145,16 +158,17 @@ def _rebuilt_function(function: types.FunctionType, twin: Callable[[Any], Any]) 
     rebuilt.__kwdefaults__ = dict(zip(keywords, rest, strict=False)) or None
     return rebuilt
 
-# %% ../nbs/02a_twin.ipynb #abc41308
+# %% ../nbs/02a_twin.ipynb #07f58d22
 def _point_hooks(twin: nn.Module, twins: dict[int, Any]) -> None:
     "Let users' hooks mean the twin where they mean the model."
-    for module in twin.modules():
-        for hooks in (module.__dict__.get(name) for name in _HOOKS if not isinstance(module, torch.jit.ScriptModule)):
-            for key, hook in (hooks or {}).items():
-                if not isinstance(hook, bool):
-                    hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
+    for module in list(twins.values()):
+        if isinstance(module, nn.Module) and not isinstance(module, torch.jit.ScriptModule):
+            for hooks in filter(None, map(module.__dict__.get, _HOOKS)):
+                for key, hook in hooks.items():
+                    if not isinstance(hook, bool):
+                        hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
 
-# %% ../nbs/02a_twin.ipynb #da8e085f
+# %% ../nbs/02a_twin.ipynb #205d5fc7
 def check_model(
     model: nn.Module,  # hopefully one that Python runs, with its weights
 ) -> None:
@@ -166,11 +180,15 @@ def check_model(
         raise ValueError("model: a scripted or traced model runs without its modules, so no layer can be watched; explain the nn.Module it was made from")
     if isinstance(model, torch.fx.GraphModule) and not any(n.op == "call_module" and n.target != "_guards_fn" for n in model.graph.nodes):
         raise ValueError("model: an exported model runs without its modules, so no layer can be watched; explain the nn.Module that was exported")
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+
+
+def _check_tensors(module: nn.Module) -> None:
+    "ValueError for a module without numbers."
+    for name, tensor in (*module._parameters.items(), *module._buffers.items()):
         if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
-            raise ValueError(f"model: {name} has no shape yet (a lazy module); run the model once on a batch of images")
-        if tensor.is_meta:
-            raise ValueError(f"model: {name} is on the meta device and holds no numbers; load the weights first")
+            raise ValueError(f"model: {name} of a {type(module).__name__} has no shape yet (a lazy module); run the model once on a batch of images")
+        if tensor is not None and tensor.is_meta:
+            raise ValueError(f"model: {name} of a {type(module).__name__} is on the meta device and holds no numbers; load the weights first")
 
 # %% ../nbs/02a_twin.ipynb #6941e2b3
 def find_module(
