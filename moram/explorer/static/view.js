@@ -175,7 +175,8 @@ class View {
     this.root = element("div", { class: "moram-view" }, this.alert, head, this.mapsRow, this.units,
       element("div", { class: "moram-lower" }, element("div", {}, this.curveBox, this.unknown), right), this.status, this.files)
     this.el.append(this.root)
-    this.el.dataset.lmSuppressShortcuts = "true" // JupyterLab leaves the keys to us
+    // JupyterLab leaves the keys to us: else two d delete the cell. It looks at what has the focus, not around it.
+    for (const stop of this.root.querySelectorAll("[tabindex], button")) stop.dataset.lmSuppressShortcuts = "true"
   }
 
   listen() {
@@ -280,12 +281,13 @@ class View {
   }
   // A scene that does not come (a busy connection may drop messages) is asked for again, once.
   waitFor(scene) {
-    const position = this.get("position"), wanted = !this.get("kept").length && scene?.at !== position && !this.get("alert")
+    const position = this.get("position"), there = scene && (scene.at ?? position) === position
+    const wanted = !this.get("kept").length && !there && !this.get("alert")
     this.root.classList.toggle("moram-waiting", wanted && !!scene)
     if (!wanted || this.asked === position) return
     this.asked = position
     setTimeout(() => {
-      if (this.get("position") === position && this.scene?.at !== position) this.model.send({ again: position })
+      if (this.get("position") === position && (this.scene?.at ?? (this.scene ? position : -1)) !== position) this.model.send({ again: position })
       this.asked = undefined
     }, 3000)
   }
