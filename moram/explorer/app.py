@@ -55,7 +55,7 @@ def _needs_nothing(function: Callable) -> bool:
     parameters = inspect.signature(function).parameters.values()
     return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
 
-# %% ../../nbs/explorer/04_app.ipynb #06132496
+# %% ../../nbs/explorer/04_app.ipynb #dbd99bb8
 def import_model(
     name: str,  # module:object, see `import_object`
     weights: str | os.PathLike | None = None,  # a state dict: .safetensors, or .pt of torch.save; None keeps the model's own
@@ -72,7 +72,7 @@ def import_model(
             raise ValueError(f"weights: {weights} does not fit the model of {name}: {error}") from error
     return model.eval()
 
-
+# %% ../../nbs/explorer/04_app.ipynb #66ab8925
 def _read_state(path: Path) -> dict[str, Tensor]:
     "A state dict from a file; one that is wrapped as {'state_dict': ...} is unwrapped. Pickles are not run."
     if not path.is_file():
@@ -103,13 +103,13 @@ def import_prepare(
         raise ValueError(f"prepare: expected {name} to give a float tensor [C, H, W], got {got}")
     return found
 
-# %% ../../nbs/explorer/04_app.ipynb #163a6907
+# %% ../../nbs/explorer/04_app.ipynb #8ebc3d3e
 RECTANGLES_ONLY = ("This model was trained on rectangles of one colour. On other pictures its predictions and maps mean nothing: "
                    "bring a model of your own with --model.")
 NOT_NORMALISED = ("Pictures reach the model as red, green and blue in [0, 1], made to fit a square with black bars. "
                   "If it was trained otherwise, say so with --prepare.")
 
-
+# %% ../../nbs/explorer/04_app.ipynb #f28607ed
 def build_explorer(
     model: str | None = None,  # module:object, a model of yours; None takes `weights`
     weights: str | os.PathLike | None = None,  # of that model; or a file of `save_model`, or a name of shipped weights

@@ -165,7 +165,7 @@ def _name(explorer: Explorer, number: int) -> str:
              *([f"says {known:.2f}"] if known is not None else [])]
     return " · ".join(parts).replace("-", "−") if target == target else " · ".join(parts)
 
-# %% ../../nbs/explorer/03_widgets.ipynb #fca67cd8
+# %% ../../nbs/explorer/03_widgets.ipynb #dfa05e4d
 def list_pictures(
     explorer: Asked,
     order: Sequence[int],  # numbers of pictures, from top to bottom
@@ -181,7 +181,7 @@ def list_pictures(
     if not explorer.fixed:
         _draw(explorer, place)
 
-
+# %% ../../nbs/explorer/03_widgets.ipynb #57048774
 def _set_up(explorer: Explorer) -> None:
     "Fill the controls, link them in the browser, and observe what Python must answer."
     view, scenes = explorer.view, explorer.scenes
@@ -231,7 +231,7 @@ def _fill_means(explorer: Explorer) -> None:
                      if getattr(view, f"show_{name}") and f"{name}/{normalize}" not in view.means]
             view.means = view.means | _mean_state(explorer, names, [normalize])
 
-# %% ../../nbs/explorer/03_widgets.ipynb #38e369c1
+# %% ../../nbs/explorer/03_widgets.ipynb #c369d1b9
 def _side(explorer: Explorer) -> list[widgets.Widget]:
     "The controls from top to bottom."
     ticks = widgets.GridBox(list(explorer.ticks.values()), layout=widgets.Layout(grid_template_columns="1fr 1fr"))
@@ -245,7 +245,7 @@ def _side(explorer: Explorer) -> list[widgets.Widget]:
     asking = [] if explorer.fixed else _asking(explorer)
     return [*asking[:1], explorer.picks, *asking[1:], ticks, *metric, button, folded]
 
-
+# %% ../../nbs/explorer/03_widgets.ipynb #ded1d695
 def _asking(explorer: Explorer) -> list[widgets.Widget]:
     "The controls that Python answers."
     some = explorer.targets.isfinite().any()
@@ -263,7 +263,7 @@ def _asking(explorer: Explorer) -> list[widgets.Widget]:
     explorer.layer.observe(lambda change: _use_layer(explorer, change.old, change.new), "value")
     return [explorer.sort, *([explorer.target] if some else []), explorer.upload, explorer.layer]
 
-# %% ../../nbs/explorer/03_widgets.ipynb #48e06880
+# %% ../../nbs/explorer/03_widgets.ipynb #6b76f9b4
 def _sort(explorer: Explorer, by: str) -> None:
     with explorer.reporting():
         number = explorer.order[explorer.view.position]
@@ -275,7 +275,7 @@ def _find(explorer: Explorer, text: str) -> None:
         with explorer.reporting():
             explorer.find(float(text.replace("−", "-").replace(",", ".")))
 
-
+# %% ../../nbs/explorer/03_widgets.ipynb #cecc5fc4
 def _answer(explorer: Explorer, content: dict, buffers: Sequence) -> None:
     "What the view asks for: a picture that did not come, or to take a part of a file."
     if "again" in content:
@@ -293,7 +293,7 @@ def _answer(explorer: Explorer, content: dict, buffers: Sequence) -> None:
             explorer.problems.append(str(error))
         explorer.view.alert = "\n".join(explorer.problems)
 
-
+# %% ../../nbs/explorer/03_widgets.ipynb #518ea467
 def _use_layer(explorer: Explorer, before: str, layer: str) -> None:
     with explorer.reporting():
         try:
