@@ -6,7 +6,7 @@
 __all__ = ['app', 'OUT', 'SEED', 'DEVICE', 'PRESET', 'WEIGHTS', 'MODEL', 'LAYER', 'PREPARE', 'FIT', 'METHOD_NAMES',
            'PRESET_NAMES', 'NO_MODEL', 'EXPLAIN_HELP', 'main', 'refusals', 'note', 'noted_warnings', 'writable_folder',
            'parse_size', 'parse_output', 'report_photos', 'explain_command', 'train_command', 'trained_weights',
-           'reproduce_command', 'claims_command', 'print_verdicts', 'explore_command']
+           'reproduce_command', 'print_verdicts', 'claims_command', 'explore_command']
 
 # %% ../nbs/12_cli.ipynb #25c8a4d1
 import os
@@ -21,13 +21,21 @@ import typer
 
 from . import __version__
 
-# %% ../nbs/12_cli.ipynb #1cb63868
+# %% ../nbs/12_cli.ipynb #9f3ba9f5
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Explain CNNs that predict numbers. Start with: moram explain --help",
 )
 
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    if version:
+        typer.echo(f"moram {__version__}")
+        raise typer.Exit
+
+# %% ../nbs/12_cli.ipynb #909c7a1f
 OUT = typer.Option(help="Folder for the results; made if it is not there.")
 SEED = typer.Option(help="Seed of the data, the initial weights and the order of the images.")
 DEVICE = typer.Option(help="auto (CUDA if there is any, else the CPU), cpu, cuda or mps.")
@@ -40,13 +48,6 @@ FIT = typer.Option(help="How to resize: pad, crop or stretch.")
 METHOD_NAMES = ("ram", "grad_ram", "moram", "raising", "lowering", "grad_cam", "grad_cam_pp",
                 "contribution", "contribution_raising", "contribution_lowering", "contribution_modulus")
 PRESET_NAMES = ("smoke", "laptop", "paper")
-
-
-@app.callback(invoke_without_command=True)
-def main(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
-    if version:
-        typer.echo(f"moram {__version__}")
-        raise typer.Exit
 
 # %% ../nbs/12_cli.ipynb #8e601747
 @contextmanager
@@ -114,11 +115,9 @@ def parse_output(
         raise ValueError(f"output: expected a number such as 0, several such as 0,2, or all, got {text!r}")
     return int(text) if len(parts) == 1 else [int(part) for part in parts]
 
-# %% ../nbs/12_cli.ipynb #8df03db7
+# %% ../nbs/12_cli.ipynb #b246646b
 NO_MODEL = ("no --model, so this explains the shipped network, which estimates the area of a white rectangle. Its maps "
             "say nothing about your pictures. Name your own: --model my_networks:age_net --weights age.pt")
-
-# %% ../nbs/12_cli.ipynb #63b44c4d
 EXPLAIN_HELP = """Show what your model looked at in your pictures.
 
 For each picture it writes an overlay (NAME.png) and the raw maps (NAME.npz), and for all of them predictions.csv:
@@ -144,11 +143,10 @@ def report_photos(
     "Say what was done and what was not. Exits with 1 if anything was skipped."
     for reason in skipped.values():
         typer.secho(f"skipped: {reason}", fg="yellow", err=True)
-    pictures = len({row["picture"] for row in rows})
-    typer.echo(f"{out}: {len(rows)} maps of {pictures} pictures" + (f", {len(skipped)} skipped" if skipped else ""))
+    typer.echo(f"{out}: {len(rows)} maps, {len(skipped)} files skipped")
     raise typer.Exit(1 if skipped else 0)
 
-# %% ../nbs/12_cli.ipynb #324ad831
+# %% ../nbs/12_cli.ipynb #82980de6
 @app.command("explain", help=EXPLAIN_HELP)
 def explain_command(
     photos: Annotated[list[Path], typer.Argument(help="Picture files, and folders of them.", metavar="PHOTO")],
@@ -168,7 +166,6 @@ def explain_command(
         from moram.loading import find_parts
         from moram.methods import find_method
         from moram.photos import draw_overlays, explain_photos, list_photos, write_predictions
-
         find_method(method)
         files, chosen, folder = list_photos(photos), parse_output(output), writable_folder(out)
         if model is None and weights is None:
@@ -257,7 +254,18 @@ def reproduce_command(
         typer.echo(report(reproduce(weights, folder, images, device)))
         typer.echo(f"{folder}: {', '.join(sorted(file.name for file in folder.iterdir() if file.suffix != '.safetensors'))}")
 
-# %% ../nbs/12_cli.ipynb #86fcc232
+# %% ../nbs/12_cli.ipynb #b7bf11a4
+def print_verdicts(
+    tables: Path,  # folder of all trials' tables
+) -> None:
+    "What became of each of the paper's claims."
+    from moram.study.judges import judge_paper
+    from moram.study.trials import read_trials
+
+    for verdict in judge_paper(read_trials(tables)):
+        typer.echo(f"{verdict.claim}: {verdict.verdict}. {verdict.evidence}")
+
+# %% ../nbs/12_cli.ipynb #ade48bc3
 @app.command("claims")
 def claims_command(
     only: Annotated[list[str] | None, typer.Option(help="A trial or a family of them; may be given several times. All by default.")] = None,
@@ -289,17 +297,6 @@ def claims_command(
             note(f"not trained: {', '.join(missing)}; give --train to train them")
         elif only is None:
             print_verdicts(tables)
-
-
-def print_verdicts(
-    tables: Path,  # folder of all trials' tables
-) -> None:
-    "What became of each of the paper's claims."
-    from moram.study.judges import judge_paper
-    from moram.study.trials import read_trials
-
-    for verdict in judge_paper(read_trials(tables)):
-        typer.echo(f"{verdict.claim}: {verdict.verdict}. {verdict.evidence}")
 
 # %% ../nbs/12_cli.ipynb #5b4a0e4b
 @app.command("explore")

@@ -35,7 +35,7 @@ def list_photos(
             files[name if number == 1 else f"{name}-{number}"] = photo / inside if inside else photo
     return files
 
-# %% ../nbs/11d_photos.ipynb #371bb2d3
+# %% ../nbs/11d_photos.ipynb #9c9607d0
 def explain_photo(
     model: nn.Module,  # in eval mode
     image: Tensor,  # [3, H, W], as the model wants it
@@ -59,7 +59,7 @@ def explain_photo(
         results.append({"picture": picture_bytes(image), **{name: t.detach().float().cpu().numpy() for name, t in arrays.items()}})
     return results, found.layer
 
-
+# %% ../nbs/11d_photos.ipynb #637a11fe
 def picture_bytes(
     image: Tensor,  # [3, H, W]
 ) -> np.ndarray:  # [H, W, 3], uint8
@@ -109,7 +109,7 @@ def write_predictions(
         table.writeheader()
         table.writerows(rows)
 
-# %% ../nbs/11d_photos.ipynb #eb9d6c0d
+# %% ../nbs/11d_photos.ipynb #431bc140
 def draw_overlays(
     rows: list[dict],  # from `explain_photos`
     out: Path,  # the folder of the arrays, where the PNG files go
@@ -118,7 +118,6 @@ def draw_overlays(
 ) -> None:
     "Each picture, and its map over it, with a colour bar."
     from matplotlib.figure import Figure
-
     from moram.plot import show_image, show_map
 
     largest, lowest = [], 0.0
