@@ -6,12 +6,11 @@
 __all__ = ['MoramWarning', 'check_images', 'find_picture', 'map_tensors', 'convolution_dims', 'check_inputs', 'run_model',
            'likely_reason', 'check_output', 'column_indices', 'select_output']
 
-# %% ../nbs/02c_inputs.ipynb #6e7b6617
+# %% ../nbs/02c_inputs.ipynb #fa7ebe02
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from .grid import is_convolution

@@ -6,7 +6,7 @@
 __all__ = ['check_maps', 'check_steps', 'TailPath', 'path_points', 'path_contributions', 'LayerReached', 'as_number',
            'reference_activations', 'share_of_steps']
 
-# %% ../nbs/02d_path.ipynb #dad2ac51
+# %% ../nbs/02d_path.ipynb #e3279393
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from .inputs import check_inputs, convolution_dims, run_model
-from .twin import named_twins
 
 # %% ../nbs/02d_path.ipynb #c1d6660e
 def check_maps(

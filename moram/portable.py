@@ -5,15 +5,14 @@
 # %% auto #0
 __all__ = ['WEIGHTS', 'WithMaps', 'with_maps']
 
-# %% ../nbs/11a_portable.ipynb #4ec3ce8e
+# %% ../nbs/11a_portable.ipynb #c99a3cfc
 import threading
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from .capture import Features, find_head, run_pass
-from .inputs import find_picture
+from .capture import find_head, run_pass
 from .layers import find_layer
 from .methods import ram
 from .twin import find_module

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# %% ../nbs/02a_twin.ipynb #42d7a1bd
+# %% ../nbs/02a_twin.ipynb #16a82657
 _OWN_DICTIONARIES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
                      "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks")
 _HOOKS = _OWN_DICTIONARIES[3:]
@@ -41,7 +41,7 @@ def named_twins(
     _name_all(model, "", twins, names)
     return names
 
-
+# %% ../nbs/02a_twin.ipynb #b3f47732
 def _name_all(module: nn.Module, name: str, twins: dict[int, Any], names: dict[str, nn.Module]) -> None:
     "Put a module and all in it into `names`; what is in a wrapper with and without the wrapper's name."
     inner = unwrap(module)
