@@ -265,7 +265,7 @@ def print_verdicts(
     for verdict in judge_paper(read_trials(tables)):
         typer.echo(f"{verdict.claim}: {verdict.verdict}. {verdict.evidence}")
 
-# %% ../nbs/12_cli.ipynb #ade48bc3
+# %% ../nbs/12_cli.ipynb #9221c32d
 @app.command("claims")
 def claims_command(
     only: Annotated[list[str] | None, typer.Option(help="A trial or a family of them; may be given several times. All by default.")] = None,
@@ -276,8 +276,7 @@ def claims_command(
 ) -> None:
     """Score all maps and controls of all trials, picture by picture, and judge the paper's claims.
 
-    What is done already is not done again. Scoring takes minutes for each trial; training, with --train, ten minutes
-    to an hour. Needs pip install "moram[study]".
+    What is done is not done again. Scoring a trial takes minutes, training ten minutes to an hour. Needs moram[study].
 
     \b
     Example:
@@ -285,12 +284,11 @@ def claims_command(
     """
     with refusals("study"):
         from moram.study.trials import find_trials, run_trials, training_seconds, untrained
-
         folder, trials = writable_folder(out), find_trials(only)
         weights, tables = folder / "weights", folder / "tables"
         if train and (to_train := untrained(trials, weights, tables)):
-            hours = training_seconds(to_train, device) / 3600
-            typer.echo(f"to train: {', '.join(trial.name for trial in to_train)}; some {hours:.1f} hours at this machine's pace now")
+            hours, names = training_seconds(to_train, device) / 3600, ", ".join(trial.name for trial in to_train)
+            typer.echo(f"to train: {names}; some {hours:.1f} hours at this machine's pace now")
         missing = run_trials(trials, weights, tables, train, images, device)
         typer.echo(f"{tables}: {len(trials) - len(missing)} of {len(trials)} tables")
         if missing:
