@@ -118,8 +118,8 @@ def draw_overlays(
 ) -> None:
     "Each picture, and its map over it, with a colour bar."
     from matplotlib.figure import Figure
-    from moram.plot import show_image, show_map
 
+    from moram.plot import show_image, show_map
     largest, lowest = [], 0.0
     for row in rows:
         with np.load(out / row["maps"]) as arrays:
