@@ -122,7 +122,7 @@ def fit_to(
 
     return prepare
 
-# %% ../../nbs/explorer/00_gallery.ipynb #a42aeb17
+# %% ../../nbs/explorer/00_gallery.ipynb #ea74bbad
 class Gallery:
     "The items of a data set by number, and after the last one what was uploaded."
 
@@ -135,19 +135,8 @@ class Gallery:
         if len(dataset) == 0:
             raise ValueError("dataset: expected at least one image, got none")
         self.dataset, self.output, self.uploads = dataset, output, []
-        self.first = self._find_first()
+        self.first = _find_readable(self)
         self.prepare = prepare or getattr(dataset, "prepare", None) or fit_to(self[self.first].image.shape)
-
-    def _find_first(self) -> int:
-        "The first picture that can be read; the error of the first when none of ten can."
-        for i in range(min(10, len(self.dataset))):
-            try:
-                self[i]
-                return i
-            except (OSError, ValueError):
-                continue
-        self[0]
-        return 0
 
     def __len__(self) -> int:
         return len(self.dataset) + len(self.uploads)
@@ -164,3 +153,15 @@ class Gallery:
         check_images(image[None])
         self.uploads.append(Item(f"upload {name}", image))
         return len(self) - 1
+
+# %% ../../nbs/explorer/00_gallery.ipynb #37ac5dd0
+def _find_readable(gallery: Gallery) -> int:
+    "The number of the first picture that can be read; the error of the first when none of ten can."
+    for i in range(min(10, len(gallery.dataset))):
+        try:
+            gallery[i]
+            return i
+        except (OSError, ValueError):
+            continue
+    gallery[0]
+    return 0

@@ -108,7 +108,7 @@ class Asked(widgets.VBox):
         "Add a picture from the bytes of its file and show it. ValueError when it is none."
         self.show(self.scenes.gallery.upload(name, content))
 
-# %% ../../nbs/explorer/03_widgets.ipynb #f3dd3815
+# %% ../../nbs/explorer/03_widgets.ipynb #4266c438
 class Explorer(Asked):
     "Any picture of a data set, its maps by several methods, the pixel accuracy of each and what a threshold makes of it."
 
@@ -131,18 +131,20 @@ class Explorer(Asked):
         self.order = self.fixed or list(range(min(listed, len(self.scenes.gallery))))
         self.view = View()
         self.title, self.controls = widgets.HTML(), {**display_controls(), **metric_controls(mean_over)}
-        self.picks = widgets.Select(rows=10 if not fixed else min(10, max(3, len(fixed))), layout=widgets.Layout(width="auto"))
-        self.ticks = {f"show_{name}": _tick(name in methods and name in self._names(), METHODS[name].label) for name in self._names()}
+        self.picks = widgets.Select(rows=min(10, max(3, len(self.order))), layout=widgets.Layout(width="auto"))
+        self.ticks = {f"show_{name}": _tick(name in methods, METHODS[name].label) for name in _method_names(self)}
         _set_up(self)
         body = widgets.GridBox([widgets.VBox(_side(self)), self.view])
         super().__init__([self.title, body])
         for part, name in ((self, "moram-explorer"), (self.title, "moram-title"), (body, "moram-body"), (body.children[0], "moram-side")):
             part.add_class(name)
 
-    def _names(self) -> list[str]:
-        return list(self.scenes[self.order[0] if self.fixed else self.scenes.gallery.first].maps)
+# %% ../../nbs/explorer/03_widgets.ipynb #92e23ef2
+def _method_names(explorer: Explorer) -> list[str]:
+    "The methods that there are maps of."
+    return list(explorer.scenes[explorer.order[0] if explorer.fixed else explorer.scenes.gallery.first].maps)
 
-# %% ../../nbs/explorer/03_widgets.ipynb #9d75bca0
+# %% ../../nbs/explorer/03_widgets.ipynb #6973bf43
 def describe_model(explorer: Explorer) -> str:  # HTML
     "Title, model, and one line of help; warnings, if any."
     scenes = explorer.scenes
@@ -160,7 +162,7 @@ def describe_model(explorer: Explorer) -> str:  # HTML
 
 def _name(explorer: Explorer, number: int) -> str:
     "A line of the list: name, target, prediction where it is known."
-    known, target = explorer.scenes.known(number), explorer.targets[number].item() if number < len(explorer.targets) else float("nan")
+    known, target = explorer.scenes.predictions.kept.get(number), explorer.targets[number].item() if number < len(explorer.targets) else float("nan")
     parts = [explorer.scenes.gallery.name(number), *([f"target {target:.2f}"] if target == target else []),
              *([f"says {known:.2f}"] if known is not None else [])]
     return " · ".join(parts).replace("-", "−") if target == target else " · ".join(parts)
@@ -263,11 +265,11 @@ def _asking(explorer: Explorer) -> list[widgets.Widget]:
     explorer.layer.observe(lambda change: _use_layer(explorer, change.old, change.new), "value")
     return [explorer.sort, *([explorer.target] if some else []), explorer.upload, explorer.layer]
 
-# %% ../../nbs/explorer/03_widgets.ipynb #6b76f9b4
+# %% ../../nbs/explorer/03_widgets.ipynb #af1d5d31
 def _sort(explorer: Explorer, by: str) -> None:
     with explorer.reporting():
         number = explorer.order[explorer.view.position]
-        list_pictures(explorer, sort_pictures(explorer.order, by, explorer.targets, explorer.scenes.prediction), number)
+        list_pictures(explorer, sort_pictures(explorer.order, by, explorer.targets, explorer.scenes.predictions.__getitem__), number)
 
 
 def _find(explorer: Explorer, text: str) -> None:
