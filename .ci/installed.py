@@ -11,7 +11,7 @@ import sysconfig
 from pathlib import Path
 
 WINGS = ("moram.study", "moram.explorer")
-EXTRAS = ("scipy", "pandas", "xarray", "h5netcdf", "tabulate", "statsmodels", "sklearn", "voila", "pyarrow")
+EXTRAS = ("scipy", "pandas", "xarray", "h5netcdf", "h5py", "tabulate", "statsmodels", "sklearn", "voila", "pyarrow")
 TOOLS = ("nbdev", "fastcore", "execnb", "jupyterlab", "captum", "sphinx")
 
 
