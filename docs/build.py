@@ -116,10 +116,12 @@ def website_cell(cell, before, page):
 
 
 def move_links(markdown, page, target):
-    "Files outside the notebooks' folder that a page links to come along."
+    "Files outside the notebooks' folder that a page links to come along; CONTRIBUTING.md is a page itself."
 
     def move(match):
         path = (NOTEBOOKS / page).parent.joinpath(match[1]).resolve()
+        if path == ROOT / "CONTRIBUTING.md":
+            return "](" + os.path.relpath(target / "contributing.md", (target / page).parent) + ")"
         if path.is_relative_to(NOTEBOOKS) or not path.is_file():
             return match[0]
         (target / "files").mkdir(exist_ok=True)

@@ -364,6 +364,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                             'moram.path.reference_activations': ('path.html#reference_activations', 'moram/path.py'),
                             'moram.path.share_of_steps': ('path.html#share_of_steps', 'moram/path.py')},
             'moram.photos': { 'moram.photos.draw_overlays': ('photos.html#draw_overlays', 'moram/photos.py'),
+                              'moram.photos.explain_folder': ('photos.html#explain_folder', 'moram/photos.py'),
                               'moram.photos.explain_photo': ('photos.html#explain_photo', 'moram/photos.py'),
                               'moram.photos.explain_photos': ('photos.html#explain_photos', 'moram/photos.py'),
                               'moram.photos.list_photos': ('photos.html#list_photos', 'moram/photos.py'),
