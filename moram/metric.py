@@ -180,7 +180,7 @@ class AreaScores(NamedTuple):
     curves: Tensor  # [N, K], float64 in [0, 1]: pixel accuracy at each r
     empty: Tensor  # [N], bool: the map has no R; see `empty_maps`
 
-# %% ../nbs/06_metric.ipynb #d4e30145
+# %% ../nbs/06_metric.ipynb #0d2ec0f1
 def score_areas(
     maps: Tensor,  # [N, H, W], float, any sign
     masks: Tensor,  # [N, H, W], bool
@@ -203,7 +203,7 @@ def score_areas(
     return {n: AreaScores(*(torch.from_numpy(np.concatenate(column)) for column in zip(*(part[n] for part in parts), strict=True)))
             for n in normalizations}
 
-# %% ../nbs/06_metric.ipynb #c21f04b0
+
 def _score_anywhere(maps: Tensor, masks: Tensor, r: Tensor, normalize: str) -> AreaScores:
     "Step by step, on the maps' own device."
     c = cumulative_importance(maps, normalize)
