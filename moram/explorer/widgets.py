@@ -108,7 +108,7 @@ class Asked(widgets.VBox):
         "Add a picture from the bytes of its file and show it. ValueError when it is none."
         self.show(self.scenes.gallery.upload(name, content))
 
-# %% ../../nbs/explorer/03_widgets.ipynb #4266c438
+# %% ../../nbs/explorer/03_widgets.ipynb #6561e5d5
 class Explorer(Asked):
     "Any picture of a data set, its maps by several methods, the pixel accuracy of each and what a threshold makes of it."
 
@@ -134,9 +134,10 @@ class Explorer(Asked):
         self.picks = widgets.Select(rows=min(10, max(3, len(self.order))), layout=widgets.Layout(width="auto"))
         self.ticks = {f"show_{name}": _tick(name in methods, METHODS[name].label) for name in _method_names(self)}
         _set_up(self)
-        body = widgets.GridBox([widgets.VBox(_side(self)), self.view])
+        self.side = widgets.VBox(_side(self))
+        body = widgets.GridBox([self.side, self.view])
         super().__init__([self.title, body])
-        for part, name in ((self, "moram-explorer"), (self.title, "moram-title"), (body, "moram-body"), (body.children[0], "moram-side")):
+        for part, name in ((self, "moram-explorer"), (self.title, "moram-title"), (body, "moram-body"), (self.side, "moram-side")):
             part.add_class(name)
 
 # %% ../../nbs/explorer/03_widgets.ipynb #92e23ef2
