@@ -133,6 +133,10 @@ class TestNotebook:
             before = cell
         assert not silent, f"say what these figures show: {silent}"
 
+    def test_keeps_no_state_of_widgets(self, notebook):
+        "It is large, and names the machine's own models; the website makes it anew where it is wanted."
+        assert "widgets" not in json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
+
     def test_names_no_machine(self, notebook):
         found = re.search(r"/(?:root|work|home/\w+|tmp)/[\w./-]*", notebook.read_text(encoding="utf-8"))
         assert not found, f"a path of one machine: {found[0]}"
