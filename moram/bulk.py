@@ -6,11 +6,11 @@
 __all__ = ['explain_batch', 'pack_maps', 'unpack_maps', 'fingerprint', 'describe_run', 'settle_manifest', 'explain_rows',
            'write_shard', 'shard_rows', 'locked', 'explain_dataset', 'Explained', 'Explanations', 'open_explanations']
 
-# %% ../nbs/11c_bulk.ipynb #d3e8046a
+# %% ../nbs/11c_bulk.ipynb #39a4950d
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -107,46 +107,77 @@ def settle_manifest(
     if changed:
         raise ValueError(f"{out}: holds the maps of another run: {'; '.join(changed)}; choose another folder, or the settings of that run")
 
-# %% ../nbs/11c_bulk.ipynb #d823a1e4
+# %% ../nbs/11c_bulk.ipynb #f19c6517
+class _Numbered(Dataset):
+    "Items with their number; for one that can't be read, the reason in place of the picture."
+
+    def __init__(self, dataset: Dataset):
+        self.dataset = dataset
+
+    def __getitem__(self, i: int) -> tuple:  # number, image or reason, target
+        try:
+            item = self.dataset[i]
+            return (i, *item) if isinstance(item, (list, tuple)) else (i, item, torch.nan)
+        except (OSError, ValueError) as error:
+            return i, str(error), torch.nan
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+
+def _by_column(items: list[tuple]) -> tuple:
+    return tuple(zip(*items))
+
+# %% ../nbs/11c_bulk.ipynb #2833dc5e
 def explain_rows(
     work: Callable[[dict], dict],  # `explain_batch` with all but the batch filled in
     dataset: Dataset,  # gives image [C, H, W], or (image, target), by number
     rows: range,  # which to explain
     batch_size: int,  # pictures at a time
     workers: int,  # processes that load pictures
-) -> Iterator[dict[str, np.ndarray]]:  # of each batch: "row", "target", "height", "width" and what `explain_batch` adds
+) -> Iterator[dict]:  # of each batch: "row", "target", "height", "width" and what `explain_batch` adds; "unread": row -> the reason
     "Explain some rows of a data set, a batch at a time."
-    place = rows.start
-    for items in DataLoader(Subset(dataset, rows), batch_size, num_workers=workers):
-        images, targets = items if isinstance(items, (list, tuple)) else (items, torch.full([len(items)], torch.nan))
-        n, (height, width) = len(images), images.shape[2:]
-        about = {"row": np.arange(place, place + n), "target": targets.double().numpy(), "height": np.full(n, height), "width": np.full(n, width)}
-        yield work({"image": images, **about})
-        place += n
+    batches = DataLoader(Subset(_Numbered(dataset), rows), batch_size, num_workers=workers, collate_fn=_by_column)
+    for numbers, images, targets in batches:
+        read = [place for place, image in enumerate(images) if isinstance(image, Tensor)]
+        unread = {numbers[place]: image for place, image in enumerate(images) if isinstance(image, str)}
+        if not read:
+            yield {"unread": unread}
+            continue
+        pictures = torch.stack([images[place] for place in read])
+        n, (height, width) = len(read), pictures.shape[2:]
+        about = {"row": np.array(numbers)[read], "target": np.array(targets, dtype=float)[read], "height": np.full(n, height), "width": np.full(n, width)}
+        yield work({"image": pictures, **about}) | {"unread": unread}
 
-# %% ../nbs/11c_bulk.ipynb #feb1f881
+# %% ../nbs/11c_bulk.ipynb #1dfa5094
 def write_shard(
     out: Path,  # folder
     shard: int,  # its number
-    batches: Iterator[dict[str, np.ndarray]],  # from `explain_rows`
-    names: list[str] | None = None,  # of all pictures
+    batches: Iterable[dict],  # from `explain_rows`
+    names: Sequence[str] | None = None,  # of all pictures
 ) -> None:
     "Write a shard's maps, then its table, by which it counts as finished. OSError as `write_atomically`."
     import pandas as pd
 
     parts = list(batches)
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    packed = pack_maps(torch.from_numpy(columns.pop("map")))
-    rows = columns.pop("row")
-    table = pd.DataFrame({"row": rows, "name": [names[i] for i in rows] if names else rows.astype(str), **columns,
-                          "shard": shard, "row_in_shard": np.arange(len(rows))})
-    write_atomically(out / f"maps-{shard:05d}.safetensors", safetensors.torch.save(packed))
+    unread = {row: reason for part in parts for row, reason in part.pop("unread").items()}
+    parts = [part for part in parts if part]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
+    if parts:
+        write_atomically(out / f"maps-{shard:05d}.safetensors", safetensors.torch.save(pack_maps(torch.from_numpy(columns.pop("map")))))
+        columns["row_in_shard"] = np.arange(len(columns["row"]))
+    table = pd.concat([pd.DataFrame(columns), pd.DataFrame({"row": list(unread), "problem": list(unread.values())})]).sort_values("row")
+    table = table.assign(name=[names[i] for i in table["row"]] if names else table["row"].astype(int).astype(str), shard=shard)
     write_atomically(out / f"table-{shard:05d}.parquet", table.to_parquet(index=False))
 
-# %% ../nbs/11c_bulk.ipynb #08991f6f
+# %% ../nbs/11c_bulk.ipynb #fde001ff
 def _first_image(dataset: Dataset) -> Tensor:  # [C, H, W]
-    item = dataset[0]
-    return item[0] if isinstance(item, (list, tuple)) else item
+    "The first of ten that can be read. ValueError when none can."
+    first = [image for _, image, _ in map(_Numbered(dataset).__getitem__, range(min(10, len(dataset))))]
+    for image in first:
+        if isinstance(image, Tensor):
+            return image
+    raise ValueError(f"dataset: none of the first {len(first)} pictures can be read: {first[0] if first else 'there are none'}")
 
 
 def shard_rows(dataset: Dataset, shard: int, shard_size: int) -> range:
@@ -209,7 +240,7 @@ class Explained(NamedTuple):
     raised: float  # the sum of L⁺
     lowered: float  # the sum of L⁻
 
-# %% ../nbs/11c_bulk.ipynb #165f903f
+# %% ../nbs/11c_bulk.ipynb #394cf37c
 class Explanations(Dataset):
     "The explanations in a folder, read lazily."
 
@@ -237,10 +268,10 @@ class Explanations(Dataset):
     def maps(self, pictures: Iterable[int | str], size: tuple[int, int] | None = None) -> Tensor:  # [N, H, W], float32
         "The maps of these pictures (rows or names), upsampled to their size or another. KeyError for one that is not there."
         found = self.table.loc[[_find_row(self, picture) for picture in pictures]]
-        cells = torch.stack([_read_cells(self.out, shard, place) for shard, place in zip(found["shard"], found["row_in_shard"])])
+        cells = torch.stack([_read_cells(self.out, shard, place) for shard, place in zip(found["shard"], found["row_in_shard"].astype(int))])
         return lanczos(cells, size or (int(found["height"].iloc[0]), int(found["width"].iloc[0])))
 
-# %% ../nbs/11c_bulk.ipynb #e4e8e6b9
+# %% ../nbs/11c_bulk.ipynb #7dc1408a
 def _read_table(out: Path):  # pandas.DataFrame, by row
     import pandas as pd
 
@@ -254,6 +285,8 @@ def _find_row(explanations: Explanations, picture: int | str) -> int:
     if row not in explanations.table.index:
         whole = explanations.manifest["data"]["length"]
         raise KeyError(f"{picture!r}: not among the {len(explanations)} of {whole} pictures that are explained in {explanations.out}")
+    if isinstance(problem := explanations.table.get("problem", {}).get(row), str):
+        raise ValueError(f"{picture!r}: has no map, since it could not be read: {problem}")
     return row
 
 

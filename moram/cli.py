@@ -159,18 +159,19 @@ def explain_command(
     size: Annotated[str | None, typer.Option(help="Resize to a side, or HEIGHTxWIDTH, in pixels; the pictures' own by default.")] = None,
     fit: Annotated[str, FIT] = "pad",
     prepare: Annotated[str | None, PREPARE] = None,
+    shards: Annotated[bool, typer.Option("--shards", help="For a folder of very many pictures: shards of maps and a table, no overlays.")] = False,
     own_scale: Annotated[bool, typer.Option("--own-scale", help="Draw each map on its own scale, not all on one.")] = False,
     device: Annotated[str, DEVICE] = "auto",
 ) -> None:
     with refusals():
         from moram.loading import find_parts
-        from moram.methods import find_method
-        from moram.photos import draw_overlays, explain_photos, list_photos, write_predictions
-        find_method(method)
+        from moram.photos import draw_overlays, explain_folder, explain_photos, list_photos, write_predictions
         files, chosen, folder = list_photos(photos), parse_output(output), writable_folder(out)
         if model is None and weights is None:
             note(NO_MODEL)
         network, prepared = find_parts(model, weights, prepare, parse_size(size), fit, device)
+        if shards:
+            return typer.echo(explain_folder(network, photos, folder, prepared, layer, method, chosen))
         with noted_warnings():
             rows, skipped = explain_photos(network, files, folder, prepared, layer, method, chosen)
         write_predictions(rows, folder)
