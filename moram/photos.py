@@ -160,5 +160,5 @@ def explain_folder(
         raise ValueError(f"output: for shards expected one output, got {output}; give each a folder of its own")
     pictures = PictureFolder(photos[0], prepare=prepare)
     found = open_explanations(explain_dataset(model, pictures, out, layer, method, output))
-    skipped = f"; {len(pictures.problems)} can't be read" if pictures.problems else ""
-    return f"{out}: {len(found)} of {len(pictures)} pictures explained{skipped}"
+    explained = int(found.table["prediction"].notna().sum())
+    return f"{out}: {explained} pictures explained" + (f", {len(pictures.problems)} can't be read" if pictures.problems else "")
