@@ -47,7 +47,7 @@ def fingerprint(
         "switches": [torch.is_grad_enabled(), torch.is_inference_mode_enabled(), digest(torch.random.get_rng_state())[-1]],
     }
 
-# %% ../../nbs/study/12_reliability.ipynb #3d7655c6
+# %% ../../nbs/study/12_reliability.ipynb #b292325f
 def gradient_times_activation(
     features: Features,  # from `capture`
 ) -> Tensor:  # [N, h, w]
@@ -61,23 +61,24 @@ def captum_maps(
     images: Tensor,  # [N, 3, H, W]
     grid: tuple[int, int],  # cells
     outputs: int,  # K
-) -> tuple[str, Tensor]:  # Captum's method, and its maps [N, K, h, w]
+) -> tuple[str, Tensor, Tensor]:  # Captum's method, its maps [N, K, h, w], and the predictions
     "Captum's LayerGradCam where the layer gives feature maps; else its gradient times activation, put on the grid by hand."
     from captum.attr import LayerGradCam, LayerGradientXActivation
 
-    module, several = model.get_submodule(layer), []
-    for k in range(outputs):
-        product = LayerGradientXActivation(model, module).attribute(images, target=k).detach()
-        if product.ndim == 4 and product.shape[2:] == grid and product.shape[1:3] != grid:
-            several.append(LayerGradCam(model, module).attribute(images, target=k).detach()[:, 0])
-            name = "LayerGradCam"
-        else:
-            tokens = product if product.ndim == 4 else product[:, -grid[0] * grid[1]:].unflatten(1, grid)
-            several.append(tokens.sum(-1))
-            name = "LayerGradientXActivation"
-    return name, torch.stack(several, 1)
+    module, shapes = model.get_submodule(layer), []
+    handle = module.register_forward_hook(lambda module, inputs, out: shapes.append(tuple(out.shape)))
+    with torch.inference_mode():
+        predictions = model(images)
+    handle.remove()
+    feature_maps = len(shapes[0]) == 4 and shapes[0][2:] == grid and shapes[0][1:3] != grid
+    method = (LayerGradCam if feature_maps else LayerGradientXActivation)(model, module)
+    several = [method.attribute(images, target=k).detach() for k in range(outputs)]
+    if feature_maps:
+        return "LayerGradCam", torch.cat(several, 1), predictions
+    cells = [maps if maps.ndim == 4 else maps[:, -grid[0] * grid[1]:].unflatten(1, grid) for maps in several]
+    return "LayerGradientXActivation", torch.stack([maps.sum(-1) for maps in cells], 1), predictions
 
-# %% ../../nbs/study/12_reliability.ipynb #4a7aa513
+# %% ../../nbs/study/12_reliability.ipynb #c4efd1a0
 def check_network(
     make: Callable[[int], nn.Module],  # gives a network with K outputs
     images: Tensor,  # [N, 3, H, W]
@@ -102,15 +103,14 @@ def check_network(
     row["unchanged"] = (after := fingerprint(model)) == before or [key for key in before if after[key] != before[key]]
     handle.remove()
     model.eval().requires_grad_(True)
-    with torch.inference_mode():
-        row["prediction"] = (ours.predictions - model(images)).abs().max().item()
-    row["captum"], theirs = captum_maps(model, ours.layer, images, tuple(row["grid"]), outputs)
+    row["captum"], theirs, predictions = captum_maps(model, ours.layer, images, tuple(row["grid"]), outputs)
+    row["prediction"] = (ours.predictions - predictions).abs().max().item()
     if row["captum"] != "LayerGradCam":
         ours = explain(model, images, ours.layer, gradient_times_activation, "all", upsample=False)
     row["difference"] = ((ours.cells - theirs).abs().max() / theirs.abs().max()).item()
     return row
 
-# %% ../../nbs/study/12_reliability.ipynb #7c412929
+# %% ../../nbs/study/12_reliability.ipynb #ce751a46
 def check_networks(
     names: Iterable[tuple[str, str]],  # ("torchvision" or "timm", name of a model)
     file: Path,  # JSON, written after each model, so that a run can be cut off and goes on
@@ -132,14 +132,19 @@ def make_network(
     name: str,  # of its model
     outputs: int,  # K
 ) -> nn.Module:  # with random weights
-    "A network of a library."
+    "A network of a library; a head that starts at zero is drawn too."
     if library == "timm":
         import timm
 
-        return timm.create_model(name, num_classes=outputs)
-    from torchvision import models
+        model = timm.create_model(name, num_classes=outputs)
+    else:
+        from torchvision import models
 
-    return models.get_model(name, num_classes=outputs)
+        model = models.get_model(name, num_classes=outputs, **({"init_weights": False} if name in ("googlenet", "inception_v3") else {}))
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and not module.weight.any():
+            nn.init.normal_(module.weight, std=0.02)
+    return model
 
 
 def input_size(

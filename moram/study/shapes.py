@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SHAPES', 'draw_shapes', 'shape_areas', 'random_sides', 'place_boxes', 'apart_boxes', 'signed_boxes', 'SignedShapes',
-           'DistractorShapes', 'ShapeAreas', 'SideDifference', 'PositiveRectangles']
+           'DistractorShapes', 'ShapeAreas', 'SideDifference', 'HalfDifference', 'PositiveRectangles']
 
 # %% ../../nbs/study/00_shapes.ipynb #a312adda
 import math
@@ -308,6 +308,23 @@ class SideDifference(RectangleDataset):
         super().__init__(*values, **named)
         width, height = (self.boxes[:, 2:] - self.boxes[:, :2]).T
         self.targets = 2 * (width - height).float() / self.size
+
+# %% ../../nbs/study/00_shapes.ipynb #9f7e1cb4
+class HalfDifference(RectangleDataset):
+    "Rectangles whose target is their area in the left half minus that in the right half, in shares of half the picture."
+
+    @wraps(RectangleDataset.__init__)
+    def __init__(self, *values, **named):
+        super().__init__(*values, **named)
+        (left, top, right, bottom), middle = self.boxes.T, self.size // 2
+        columns = (right.clamp(max=middle) - left.clamp(max=middle)) - (right.clamp(min=middle) - left.clamp(min=middle))
+        self.targets = 2 * (columns * (bottom - top)).float() / self.size**2
+
+    def raising_masks(self, index) -> Tensor:  # [N, H, W], bool: what lies in the left half
+        return self.masks(index) & (torch.arange(self.size) < self.size // 2)
+
+    def lowering_masks(self, index) -> Tensor:  # [N, H, W], bool: what lies in the right half
+        return self.masks(index) & (torch.arange(self.size) >= self.size // 2)
 
 # %% ../../nbs/study/00_shapes.ipynb #bc92e490
 class PositiveRectangles(RectangleDataset):
