@@ -16,6 +16,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -24,6 +25,12 @@ from nbformat.v4 import new_markdown_cell
 from sphinx.cmd.build import main as sphinx_build
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # this checkout's moram, and what lies beside this file
+
+import cards
+
+from moram.study.trials import read_trials
+
 NOTEBOOKS = ROOT / "nbs"
 # What the pages load, which npm has: package -> files. The newest versions that were seen to work.
 ASSETS = {
@@ -103,7 +110,7 @@ def kind_of_code(source, found, page):
 
 def website_cell(cell, before, page):
     "A code cell as MyST-NB wants it: folded where it should be, its pictures described."
-    found, source = directives(cell), re.sub(r"^#\|.*\n?", "", cell.source, flags=re.MULTILINE)
+    found, source = directives(cell), re.sub(r"^(#\|.*|%matplotlib inline)\n?", "", cell.source, flags=re.MULTILINE)
     tags = [f"remove-{part}" for name, part in (("echo", "input"), ("output", "output")) if found.get(name) == "false"]
     kind = kind_of_code(source, found, page)
     if kind and "remove-input" not in tags:
@@ -133,6 +140,18 @@ def move_links(markdown, page, target):
     return re.sub(r"\]\(([\w./-]*\.ipynb)?#[^)\s]+\)", lambda match: match[0].lower(), markdown)
 
 
+def claim_cards(page):
+    "The cell with the cards of the paper's claims."
+    claims, index = (nbformat.read(NOTEBOOKS / name, 4) for name in ("study/06_claims.ipynb", "index.ipynb"))
+    drawn = cards.draw_cards(cards.read_cards(claims, index), measured_claims(), page)
+    return new_markdown_cell(f"```{{raw}} html\n{drawn}\n```")
+
+
+@cache
+def measured_claims():
+    return cards.measure(read_trials(NOTEBOOKS / "study" / "results"))
+
+
 def website_notebook(path, page, target):
     "A notebook as the website shows it."
     notebook, cells, before = nbformat.read(path, 4), [], None
@@ -144,13 +163,17 @@ def website_notebook(path, page, target):
         found = directives(cell)
         if {"hide", "default_exp"} & set(found) or found.get("include") == "false":
             continue
-        if cell.cell_type == "code":
+        if page in ("index", "study/06_claims") and cards.is_list_of_verdicts(cell):
+            cell = claim_cards(page)
+        elif cell.cell_type == "code":
             # Progress bars are not worth reading; widgets that need Python are dead here, and a still stands beside each.
             keep = [o for o in cell.outputs if o.get("name") != "stderr" and (live or WIDGET not in o.get("data", {}))]
             cell.outputs = keep
             cell = website_cell(cell, before, page)
         else:
             cell.source = move_links(cell.source, page, target)
+            if page == "index":
+                cell.source = re.sub(r"(!\[[^\]]*\]\(images/explorer\.png\))", r"[\1](try.ipynb)\n\n[Try it here](try.ipynb), without Python.", cell.source)
         before = cell
         cells.append(cell)
     if page in SEARCHED:
@@ -178,7 +201,6 @@ def fetch_assets(folder):
 def write_api(folder):
     "One page for each module; Sphinx finds the names."
     folder.mkdir()
-    sys.path.insert(0, str(ROOT))
     for module in pkgutil.walk_packages([str(ROOT / "moram")], "moram."):
         if not module.ispkg and not module.name.rpartition(".")[2].startswith("_"):
             text = f"# {module.name}\n\n```{{eval-rst}}\n.. automodule:: {module.name}\n```\n"

@@ -109,6 +109,19 @@ def test_asks_python_for_pictures_sorting_and_layers(page, app):
     page.locator(".moram-legend").filter(has_text="(mean 0.").wait_for()
 
 
+def test_another_model_goes_on_where_the_one_before_was_left(page, app):
+    open_app(page, app[0])
+    target = re.compile(r"target ([−\d.]+)")
+    before = float(target.search(page.locator(".moram-head span").inner_text())[1].replace("−", "-"))
+    page.get_by_label("MoRAM", exact=True).uncheck()
+    page.locator(".moram-curve").press("Home")
+    page.locator(".widget-dropdown").filter(has=page.get_by_text("model", exact=True)).locator("select").select_option(label="quarter-64")
+    page.wait_for_function("document.querySelector('.moram-pixels')?.width === 64")
+    page.wait_for_function("document.querySelector('.moram-curve').getAttribute('aria-valuenow') === '0'")
+    assert page.locator(".moram-view").count() == 1 and not page.get_by_label("MoRAM", exact=True).is_checked()
+    assert abs(float(target.search(page.locator(".moram-head span").inner_text())[1].replace("−", "-")) - before) < 0.02
+
+
 def test_an_upload_leaves_nothing_of_the_picture_before(page, app):
     open_app(page, app[0])
     for name, content in good_pictures().items():

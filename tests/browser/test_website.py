@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 
-from docs.build import NOTEBOOKS, directives, has_picture
+from docs.build import NOTEBOOKS, cards, directives, has_picture
 
 WIDTHS = (390, 800, 1320, 1400)  # at 1320 both sidebars come in
 
@@ -24,6 +24,12 @@ def shown(cell):
 
 def notebooks():
     return [path for path in sorted(NOTEBOOKS.rglob("*.ipynb")) if not any(part.startswith((".", "_")) for part in path.parts)]
+
+
+def outputs(path):
+    "What the cells of a notebook show on its page. Cards stand for the list of verdicts."
+    shown_cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code" and shown(cell)]
+    return [output.get("data", {}) for cell in shown_cells if not cards.is_list_of_verdicts(cell) for output in cell.outputs]
 
 
 def is_table(data):
@@ -46,13 +52,29 @@ def test_pages_open_and_none_scrolls_sideways(page, site_address, names):
 def test_tables_in_outputs_are_tables(page, site_address):
     "As many as the notebooks hold, and no bars and dashes."
     for path in notebooks():
-        data = [o.get("data", {}) for cell in nbformat.read(path, 4).cells if cell.cell_type == "code" and shown(cell) for o in cell.outputs]
-        expected = sum(bool(is_table(part)) for part in data)
+        expected = sum(bool(is_table(data)) for data in outputs(path))
         if expected:
             page.goto(f"{site_address}/{path.relative_to(NOTEBOOKS).with_suffix('.html').as_posix()}")
-            outputs = page.locator(".cell_output")
-            assert outputs.locator("table").count() >= expected, path.name
-            assert not re.search(r"\|\s*:?---", "\n".join(outputs.all_inner_texts())), path.name
+            found = page.locator(".cell_output")
+            assert found.locator("table").count() >= expected, path.name
+            assert not re.search(r"\|\s*:?---", "\n".join(found.all_inner_texts())), path.name
+
+
+@pytest.mark.parametrize("name", ["index", "study/06_claims"])
+def test_claims_are_cards(page, site_address, name):
+    "Eight, each with a sign, its dots (C1 is an identity), its evidence in a fold, and a link to its section."
+    page.goto(f"{site_address}/{name}.html")
+    for k, card in enumerate(page.locator(".claim-card").all(), 1):
+        assert card.locator(".claim-verdict").inner_text()[0] in "✓±✗?" and f"C{k} " in card.locator(".claim-words").inner_text()
+        assert k == 1 or (card.locator("svg circle").count() and len(card.locator("svg").get_attribute("aria-label")) > 40)
+        assert not card.locator("details p").is_visible() and card.locator("p").nth(2).is_visible()
+        card.locator("summary").click()
+        assert card.locator("details p").is_visible()
+    links = page.locator(".claim-words a").evaluate_all("links => links.map(link => link.href)")
+    assert len(links) == 8
+    page.goto(links[0])
+    missing = page.evaluate("ids => ids.filter(id => !document.getElementById(id))", [unquote(link.split("#")[1]) for link in links])
+    assert not missing
 
 
 def test_pictures_are_described(page, site_address):
