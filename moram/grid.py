@@ -109,7 +109,7 @@ def channel_axis(
         return 1 if shape[1] == norm[0] else -1
     return None
 
-# %% ../nbs/02b_grid.ipynb #721578eb
+# %% ../nbs/02b_grid.ipynb #ea375635
 def shares_step(
     grid: Iterable[int],  # cells along each axis
     size: Iterable[int],  # the picture's, pixels
@@ -127,8 +127,12 @@ def count_prefix_tokens(
     "How many class and register tokens a transformer puts before its patches, by its own word or its parameters' names."
     told = [n for n in (getattr(module, "num_prefix_tokens", None) for module in model.modules()) if isinstance(n, int)]
     names = ("class_token", "cls_token", "class_embedding", "reg_token", "register_tokens", "dist_token", "distillation_token")
-    counted = [1 if p.ndim < 2 else p.shape[-2] for name, p in model.named_parameters() if name.rpartition(".")[2] in names]
-    return told[0] if told else sum(counted)
+    counted: dict[str, int] = {}  # cls_token1 and cls_token2 belong to stages of their own
+    for name, p in model.named_parameters():
+        kind = name.rpartition(".")[2].rstrip("0123456789")
+        if kind in names:
+            counted[kind] = max(counted.get(kind, 0), 1 if p.ndim < 2 else p.shape[-2])
+    return told[0] if told else sum(counted.values())
 
 # %% ../nbs/02b_grid.ipynb #c546b7a6
 def find_grid(
