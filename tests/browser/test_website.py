@@ -79,18 +79,20 @@ def test_claims_are_cards(page, site_address, name):
 
 def test_pictures_are_described(page, site_address):
     "No picture without words, and none with a file's name for words."
+    silent = []
     for path in notebooks():
         if any(has_picture(cell) for cell in nbformat.read(path, 4).cells):
             page.goto(f"{site_address}/{path.relative_to(NOTEBOOKS).with_suffix('.html').as_posix()}")
-            for text in page.locator(".content img").evaluate_all("images => images.map(image => image.alt)"):
-                assert len(text) >= 10 and not re.search(r"[0-9a-f]{20}|\.png$", text), (path.name, text)
+            texts = page.locator(".content img").evaluate_all("images => images.map(image => image.alt)")
+            silent += [(path.name, text) for text in texts if len(text) < 10 or re.search(r"[0-9a-f]{20}|\.png$", text)]
+    assert not silent
 
 
 def test_text_is_readable_in_both_themes(page, site_address):
     "Labels, text and code stand out from what is behind them: WCAG's contrast of 4.5."
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
-        for name in ("index", "06_metric"):
+        for name in ("index", "06_metric", "study/06_claims", "guides/01_blank_map", "api/moram.methods", "try"):
             page.goto(f"{site_address}/{name}.html")
             for words in page.evaluate(FAINT):
                 raise AssertionError(f"{theme}, {name}: {words}")
