@@ -326,5 +326,5 @@ def _wanted(model: nn.Module, maps: Iterable[str] | None) -> tuple[dict[int, nn.
     names = {*maps, *CURVE_MAPS}
     if unknown := names - set(MAPS):
         raise ValueError(f"maps: expected some of {list(MAPS)}, got {sorted(unknown)}")
-    random = {*RANDOM_LAYERS.values(), *RAM_RANDOM_LAYERS.values()}
-    return random_layer_models(model) if names & random else {}, names
+    random = {parts for parts in RANDOM_PARTS if names & {RANDOM_LAYERS[parts], RAM_RANDOM_LAYERS.get(parts)}}
+    return {parts: drawn for parts, drawn in random_layer_models(model).items() if parts in random} if random else {}, names
