@@ -146,6 +146,14 @@ def test_sidebar_is_in_groups(page, site_address):
     assert page.locator(".sidebar-tree a", has_text="06 The metric").is_visible()
 
 
+def test_each_page_of_the_method_leads_to_the_next():
+    "Read from the first to the last, none is left out. The last leads on to the study."
+    pages = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+    for page, following in zip(pages, [*(path.name for path in pages[1:]), "study/00_shapes.ipynb"]):
+        end = [cell.source for cell in nbformat.read(page, 4).cells if cell.cell_type == "markdown"][-1]
+        assert re.search(r"Next: \[[^\]]+\]\(([^)]+)\)", end)[1] == following, page.name
+
+
 def test_tests_are_folded(page, site_address):
     page.goto(f"{site_address}/06_metric.html")
     fold = page.locator("details.hide", has_text="Tests").first
