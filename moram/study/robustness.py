@@ -57,10 +57,15 @@ def random_heads(
     "The model with its head drawn at random, once for each seed."
     return [randomize(model, 1, seed) for seed in seeds]
 
-# %% ../../nbs/study/05d_robustness.ipynb #583b11ca
+# %% ../../nbs/study/05d_robustness.ipynb #d09ef054
 LAYERS = ("features.22", "features")  # of VGG16GAP: after the fourth block's last ReLU, and the last
 
 
+def _layer_maps(features: Features, size: tuple[int, int]) -> dict[str, Tensor]:  # label -> [N, H, W]
+    cells = {method.label: method.per_cell(features) for method in METHODS.values() if method.name != "ram"}
+    return {name: lanczos(values, size) for name, values in (cells | {ACTIVATION_SUM: activation_sum(features)}).items()}
+
+# %% ../../nbs/study/05d_robustness.ipynb #b09d7bce
 def score_layer(
     model: nn.Module,  # trained
     dataset: RegionDataset,
@@ -69,10 +74,8 @@ def score_layer(
     steps: int = 16,  # of the path, for contributions
 ) -> xr.Dataset:  # auc [picture, normalization, map]; the metrics of `MASK_METRICS` [picture, map]; right_sign where signs are known
     "All methods and Σ A at one layer; RAM is NaN where there is none."
-    images, masks = dataset.images(index), dataset.masks(index)
-    features = capture(model, layer, images, steps=steps)
-    cells = {method.label: method.per_cell(features) for method in METHODS.values() if method.name != "ram"}
-    maps = {name: lanczos(values, tuple(masks.shape[1:])) for name, values in (cells | {ACTIVATION_SUM: activation_sum(features)}).items()}
+    masks = dataset.masks(index)
+    maps = _layer_maps(capture(model, layer, dataset.images(index), steps=steps), tuple(masks.shape[1:]))
     scores = xr.Dataset({"auc": score_curves(maps, masks).auc.sel(filter="Lanczos", drop=True)})
     scores = scores.assign({name: (("picture", "map"), torch.stack([metric(values, masks) for values in maps.values()], 1).numpy())
                             for name, metric in MASK_METRICS.items()})
@@ -82,7 +85,7 @@ def score_layer(
         scores["right_sign"] = ("picture", "map"), right.numpy()
     return scores.astype("float32")
 
-
+# %% ../../nbs/study/05d_robustness.ipynb #f27917de
 def score_layers(
     model: nn.Module,  # trained
     dataset: RegionDataset,
