@@ -146,10 +146,10 @@ def split_images(
     starts = range(0, len(find_picture(images)), batch_size)
     return [map_tensors(images, lambda t, start=start: t[start:start + batch_size] if t.ndim else t) for start in starts]
 
-# %% ../nbs/11_explanation.ipynb #9f3500bf
+# %% ../nbs/11_explanation.ipynb #4c1ce132
 def show(
-    images: Tensor,  # [N, C, H, W] or one [C, H, W], in [0, 1], one or three channels
-    maps: Tensor | Explanation,  # [N, H, W], [N, K, H, W] or one [H, W]; or what `explain` returned
+    images: Tensor,  # [N, C, H, W] or one [C, H, W], in [0, 1], one or three channels; signals [N, C, T] in any unit
+    maps: Tensor | Explanation,  # [N, H, W], [N, K, H, W] or one [H, W]; or what `explain` returned; for signals as their trace
     predictions: Tensor | float | None = None,  # [N] or [N, K], or one, for the titles
     *,
     unit: str | None = None,  # of the maps; None: the method's
@@ -159,25 +159,62 @@ def show(
     "Pictures, overlays and maps. ValueError for pictures outside [0, 1], or shapes that do not fit."
     from matplotlib.figure import Figure
 
-    from moram.plot import show_image, show_map, value_limits
+    from moram.plot import value_limits
 
     unit = unit or (maps.method.unit if isinstance(maps, Explanation) else "units of Y per cell")
     images, maps, predictions = _as_batch(images, maps, predictions)
-    (n, k), style = maps.shape[:2], "signed" if (maps < 0).any() else "magnitude"
+    style = "signed" if (maps < 0).any() else "magnitude"
     limits = value_limits(maps, style) if limits is None else limits
-    fig = Figure(figsize=(min(6, 1.3 * n + 1.2), 1.2 * (1 + 2 * k)), dpi=80, layout="constrained")
-    axes = fig.subplots(1 + 2 * k, n, squeeze=False)
-    for i in range(n):
-        show_image(axes[0, i], images[i])
-        for j in range(k):
-            show_map(axes[1 + 2 * j, i], maps[i, j], images[i], style=style, limits=limits)
-            drawn = show_map(axes[2 + 2 * j, i], maps[i, j], style=style, limits=limits)
-            if predictions is not None:
-                axes[2 * j + (k > 1), i].set_title(f"{names[j] + ' ' if names else ''}{predictions[i, j]:.4g}", fontsize=9)
-    fig.colorbar(drawn, ax=list(axes.flat), label=unit, extend=_beyond(maps, *limits))
+    rows, columns, size = _layout(images, maps.shape[1])
+    fig = Figure(figsize=size, dpi=80, layout="constrained")
+    axes = fig.subplots(rows, columns, squeeze=False)
+    in_rows = images.ndim == 4 and len(images) <= 3
+    for i, panels in enumerate(axes if in_rows else axes.T):
+        titles = [""] * maps.shape[1] if predictions is None else [
+            f"{names[j] + ' ' if names else ''}{y:.4g}" for j, y in enumerate(predictions[i].tolist())]
+        drawn = (_draw_trace if images.ndim == 3 else _draw_panels)(panels, images[i], maps[i], titles, style, limits)
+    fig.colorbar(drawn, ax=list(axes.flat), label=unit, extend=_beyond(maps, *limits), shrink=min(1.0, 1.6 / size[1]) if rows == 1 else 1.0)
     return fig
 
-# %% ../nbs/11_explanation.ipynb #ccab0b19
+# %% ../nbs/11_explanation.ipynb #ddd7b051
+def _layout(images: Tensor, outputs: int) -> tuple[int, int, tuple[float, float]]:
+    "Rows, columns, and the figure's size in inches."
+    n, panels = len(images), 1 + 2 * outputs
+    if images.ndim == 3:
+        return 1 + outputs, n, (max(3.5, min(6, 2.5 * n)), 1 + 0.8 * outputs)
+    height, width = images.shape[2:]
+    if n <= 3:
+        side = 5.0 / panels  # inches for a panel, beside the bar
+        return n, panels, (6, n * (max(0.7, side * min(height / width, 1.5)) + 0.3) + 0.1)
+    return panels, n, (min(6, 1.3 * n + 1.2), 1.2 * panels)
+
+
+def _draw_panels(axes: Sequence, image: Tensor, maps: Tensor, titles: Sequence[str], style: str, limits: tuple[float, float]) -> Any:
+    "A picture, and for each output the overlay and the map."
+    from moram.plot import show_image, show_map
+
+    show_image(axes[0], image)
+    for j, values in enumerate(maps):
+        show_map(axes[1 + 2 * j], values, image, style=style, limits=limits)
+        drawn = show_map(axes[2 + 2 * j], values, style=style, limits=limits)
+        axes[2 * j + (len(maps) > 1)].set_title(titles[j], fontsize=9)
+    return drawn
+
+
+def _draw_trace(axes: Sequence, signal: Tensor, maps: Tensor, titles: Sequence[str], style: str, limits: tuple[float, float]) -> Any:
+    "A signal's channels, and the map of each output as a band under it."
+    from moram.plot import style_colours
+
+    axes[0].plot(signal.T, linewidth=0.8)
+    axes[0].set(xlim=(-0.5, signal.shape[1] - 0.5), xticks=[])
+    for j, (axis, values) in enumerate(zip(axes[1:], maps, strict=True)):
+        drawn = axis.imshow(values[None], cmap=style_colours(style), vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
+        axis.set(yticks=[])
+        axis.set_xlabel("sample" if j == len(maps) - 1 else "")
+        axes[0 if len(maps) == 1 else j + 1].set_title(titles[j], fontsize=9)
+    return drawn
+
+# %% ../nbs/11_explanation.ipynb #a9d6072b
 def _beyond(maps: Tensor, low: float, high: float) -> str:
     "Which ends of the colour bar get an arrow, since values lie beyond."
     return ("neither", "max", "min", "both")[int(maps.max() > high) + 2 * int(maps.min() < low)]
@@ -186,12 +223,20 @@ def _beyond(maps: Tensor, low: float, high: float) -> str:
 def _as_batch(images: Tensor, maps: Any, predictions: Any) -> tuple[Tensor, Tensor, Tensor | None]:
     "[N, C, H, W], [N, K, H, W] and [N, K]. Errors as `show`."
     if isinstance(maps, Explanation):
+        dims = maps.maps.ndim - maps.predictions.ndim
         maps, predictions = maps.maps, maps.predictions if predictions is None else predictions
-    images, maps = (images[None] if images.ndim == 3 else images), (maps[None] if maps.ndim == 2 else maps).detach().cpu().float()
-    maps = maps[:, None] if maps.ndim == 3 else maps
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or maps.ndim != 4 or len(maps) != len(images) or maps.shape[2:] != images.shape[2:]:
-        raise ValueError(f"show: expected images [N, 1 or 3, H, W] and maps [N, H, W], got {list(images.shape)} and {list(maps.shape)}; take a slice of a volume")
+    else:
+        dims = 1 if images.ndim == 2 or (images.ndim == 3 and maps.ndim == 2 and maps.shape != images.shape[1:]) else 2
+    maps, images = torch.as_tensor(maps).detach().cpu().float(), images.detach().cpu().float()
+    images, maps = (images[None] if images.ndim == dims + 1 else images), (maps[None] if maps.ndim == dims else maps)
+    maps = maps[:, None] if maps.ndim == dims + 1 else maps
+    if images.ndim == 5:
+        depth = images.shape[2] // 2
+        raise ValueError(f"show: these are volumes {list(images.shape[2:])}; take a slice, for example show(images[:, :, {depth}], maps[:, {depth}], predictions)")
+    fits = len(maps) == len(images) and maps.shape[2:] == images.shape[2:] and maps.ndim == images.ndim == dims + 2
+    if not fits or (dims == 2 and images.shape[1] not in (1, 3)):
+        raise ValueError(f"show: expected images [N, 1 or 3, H, W] and maps [N, H, W], got {list(images.shape)} and {list(maps.shape)}")
     low, high = images.min().item(), images.max().item()
-    if low < -1e-3 or high > 1 + 1e-3:
+    if dims == 2 and (low < -1e-3 or high > 1 + 1e-3):
         raise ValueError(f"images: expected values in [0, 1], got {low:.3g} to {high:.3g}; undo the normalisation, images * std + mean, or divide bytes by 255")
     return images, maps, None if predictions is None else torch.as_tensor(predictions).detach().cpu().reshape(len(maps), -1)
