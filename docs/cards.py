@@ -65,6 +65,9 @@ def read_cards(claims, index):
             if said != verdict:
                 raise ValueError(f"{claim[:2]}: nbs/index.ipynb says {said!r}, nbs/study/06_claims.ipynb says {verdict!r}; run both")
             cards.append(Card(claim, verdict, evidence, heading, sentence))
+    missing = set(plain) - {card.claim[:2] for card in cards}
+    if missing:
+        raise ValueError(f"nbs/study/06_claims.ipynb has no verdict on {', '.join(sorted(missing))}, which nbs/index.ipynb has; run both")
     return cards
 
 
