@@ -210,7 +210,7 @@ def _score_anywhere(maps: Tensor, masks: Tensor, r: Tensor, normalize: str) -> A
     curves = accuracy_curve(c, masks, r) if len(r) else c.new_zeros(len(c), 0)
     return AreaScores(accuracy_auc(c, masks), curves, empty_maps(maps, normalize))
 
-# %% ../nbs/06_metric.ipynb #c7c5bd0b
+# %% ../nbs/06_metric.ipynb #3d1af2ee
 def _score_orders(values: np.ndarray, inside: np.ndarray, r: np.ndarray, normalizations: Sequence[str]) -> dict[str, tuple]:
     "One sort for all normalisations but `abs`, and for that one too where no value is negative."
     not_negative, found = values.min() >= 0, {}
@@ -218,8 +218,13 @@ def _score_orders(values: np.ndarray, inside: np.ndarray, r: np.ndarray, normali
     for normalize in normalizations:
         alike = "sum" if not_negative and normalize != "minmax" else normalize
         if alike not in found:
-            found[alike] = _score_order(*(_sort_with_masks(np.abs(values), inside) if ordered is None or alike == "abs" else
-                                          _normalize_order(*ordered, alike)), r)
+            if ordered is None or alike == "abs":
+                changed = _sort_with_masks(np.abs(values), inside)
+            elif alike == "clip" and (values.max(1) < -1e-20 * values.min(1)).any():  # beside such a minimum the sort takes the rest for 0
+                changed = _sort_with_masks(np.maximum(values, 0), inside)
+            else:
+                changed = _normalize_order(*ordered, alike)
+            found[alike] = _score_order(*changed, r)
         found[normalize] = found[alike]
     return found
 
