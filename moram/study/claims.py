@@ -6,5 +6,5 @@
 __all__ = []
 
 # %% ../../nbs/study/06_claims.ipynb #60ca92b0
-from .evidence import Verdict, verdict_table
-from .judges import JUDGES, judge_paper
+from .evidence import verdict_table
+from .judges import judge_paper

@@ -33,7 +33,8 @@ def judge_same_map(
     largest = max(pick(scores, "ram_residue").max().item() for scores in tables.values())
     pictures = sum(scores.sizes["picture"] for scores in tables.values())
     return Verdict("C1 Within RAM's constraint Grad-RAM gives RAM's map", "holds" if largest < 1e-4 else "contradicted",
-                   f"Up to one constant they differ by {largest:.0e} of RAM's largest value at most, on {pictures:,} pictures, {len(tables)} {'models' if len(tables) > 1 else 'model'}.")
+                   f"Up to one constant they differ by {largest:.0e} of RAM's largest value at most, "
+                   f"on {pictures:,} pictures, {len(tables)} {'models' if len(tables) > 1 else 'model'}.")
 
 # %% ../../nbs/study/05b_judges.ipynb #a228dc63
 PAPER_DATA = "RectangleDataset"

@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import kendalltau
 
-from .evidence import Measure, Verdict, by_family, conclude, everywhere, family_text, measure_models, of_data, pick, range_text, settle
+from .evidence import Measure, Verdict, conclude, everywhere, family_text, measure_models, of_data, pick, range_text, settle
 from .judges import PAPER_DATA, Tables, area, area_gain, judge_areas, judge_negative_targets
 from .scorer import MASK_METRICS
 from .scores import ACTIVATION_SUM, CONSTANT, GAUSSIAN, LOWERING, MORAM, RAISING, RAM, RAM_MODULUS, RANDOM, RANDOM_LAYERS, TRUE_MASK
@@ -187,7 +187,8 @@ def judge_faithfulness(tables: Tables) -> Verdict:
     verdict = "cannot tell" if counts.empty else "yes" if len(lead) == len(counts) else "no" if not lead else "depends on rival and change"
     return Verdict("Is MoRAM's order of pixels more faithful, without a mask?", verdict,
                    "; ".join(f"{case}: {outcome_text(row)}" for case, row in counts.iterrows())
-                   + (f" (of {counts.iloc[0].sum()} models, {gains['n'].min()} to {gains['n'].max()} independent pictures each)." if len(counts) else "Not measured."))
+                   + (f" (of {counts.iloc[0].sum()} models, {gains['n'].min()} to {gains['n'].max()} independent pictures each)."
+                      if len(counts) else "Not measured."))
 
 # %% ../../nbs/study/05c_questions.ipynb #b03f2a8c
 FROZEN = "frozen-"  # families with a head on features that were trained for another target

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from ..capture import Features, capture
 from ..dataset import RegionDataset
-from ..methods import METHODS
 from ..localization import sign_accuracy
+from ..methods import METHODS
 from .controls import activation_sum, randomize
 from .scorer import MASK_METRICS, score_curves
 from .scores import ACTIVATION_SUM, LOWERING, MORAM, RAISING, RAM

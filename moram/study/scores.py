@@ -76,7 +76,7 @@ def labelled(
 def _encoding(scores: xr.Dataset) -> dict[str, dict]:
     "How each variable is packed and compressed."
     encodings = {}
-    for name, variable in scores.data_vars.items():
+    for name in scores.data_vars:
         encodings[name] = {"zlib": True, "complevel": 6, "shuffle": True}
         if VARIABLES[name].packed:
             encodings[name] |= {"dtype": "int16", "scale_factor": np.float32(1 / 32_000), "_FillValue": np.int16(-32_768)}

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..dataset import RegionDataset, RectangleDataset, as_colour, check_rectangles, row_index, sine_targets
+from ..dataset import RectangleDataset, RegionDataset, as_colour, check_rectangles, row_index, sine_targets
 
 # %% ../../nbs/study/00_shapes.ipynb #29a9fca7
 SHAPES = {  # kind -> what is at most 1 inside, share of the box

@@ -78,7 +78,7 @@ def compare_with_margin(
     interval,  # anything with `low` and `high`: a `Paired`, an `Estimate`, an `OverSeeds`; of first minus second
     margin: float = 0.01,  # the smallest difference that matters, in the units of the interval
 ) -> str:  # one of `OUTCOMES`
-    "Tie if the interval lies within the margin, else win above 0, loss below 0. An interval that is NaN cannot tell. ValueError for a margin that is not positive."
+    "Tie if the interval lies within the margin, else win above 0, loss below 0; NaN cannot tell. ValueError for a margin that is not positive."
     if not margin > 0:
         raise ValueError(f"margin: expected a positive difference, got {margin}")
     if -margin < interval.low and interval.high < margin:
@@ -139,7 +139,7 @@ def mean_ratio(
     n_resamples: int = 2000,  # bootstrap samples
     seed: int = 0,  # of the resampling
 ) -> Estimate:
-    "Mean of the first over mean of the second, with a BCa bootstrap interval. ValueError for values that do not pair or a second mean that is not surely positive."
+    "Mean of the first over mean of the second, BCa bootstrap. ValueError for values that do not pair or a second mean not surely positive."
     first, second = (_units(values, clusters, name) for values, name in ((first, "first"), (second, "second")))
     if len(first) != len(second):
         raise ValueError(f"first and second: expected values of the same pictures, got {len(first)} and {len(second)}")

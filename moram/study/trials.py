@@ -21,11 +21,11 @@ from tqdm.auto import tqdm
 
 from ..dataset import RectangleDataset, RegionDataset
 from ..model import VGG16GAP, load_model, load_pretrained
+from ..regression import environment, score_rows
 from .digits import RotatedDigits, SlantedDigits
 from .scorer import score_model
 from .scores import model_card, read_scores, write_scores
 from .shapes import DistractorShapes, HalfDifference, PositiveRectangles, ShapeAreas, SideDifference, SignedShapes
-from ..regression import environment, score_rows
 from ..train import train, train_to_file
 
 # %% ../../nbs/study/05_trials.ipynb #e7d62043
