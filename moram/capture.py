@@ -97,7 +97,7 @@ def _head_of(head: nn.Linear | None, output: Any, k: int, channels: int) -> dict
         return {}
     return {"head_weight": head.weight[row].detach(), "head_bias": None if head.bias is None else head.bias[row].detach()}
 
-# %% ../nbs/03_capture.ipynb #e5e26d68
+# %% ../nbs/03_capture.ipynb #58c33f8b
 def run_pass(
     model: nn.Module,  # any that Python runs; nothing in it changes
     layer: nn.Module | str,  # the module whose output is A, or its dotted name
@@ -125,7 +125,8 @@ def run_pass(
             _remember(model, path, images, grad)
             return Pass(path, outputs, single, first, grid, output, find_head(model, missing_ok=True))
     raise ValueError(f"layer: the prediction does not depend on {layer_name(layer)} by a path with a gradient; choose a layer before "
-                     "the head (or does the model cut gradients itself: inference_mode, detach, argmax, a reentrant checkpoint?)")
+                     "the head (or does the model cut gradients itself: inference_mode, detach, argmax, a reentrant checkpoint? A quantised layer has no "
+                     "gradient: explain the float model)")
 
 # %% ../nbs/03_capture.ipynb #5944d186
 _NEEDS_GRADIENTS: WeakSet[nn.Module] = WeakSet()  # models that switch gradients off behind their layer

@@ -6,7 +6,7 @@
 __all__ = ['cells_of', 'find_candidates', 'numbers', 'difference', 'predicts_the_same', 'moves_prediction', 'bypasses', 'movers',
            'unread_tokens', 'find_layer']
 
-# %% ../nbs/03a_layers.ipynb #6f014f9f
+# %% ../nbs/03a_layers.ipynb #517b0c35
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .grid import Call, Tokens, channel_axis, channels_last, count_prefix_tokens, find_grid, is_convolution, watched
 from .inputs import MoramWarning, check_inputs, find_picture, map_tensors, run_model
-from .twin import named_twins
+from .twin import check_model, named_twins
 
 # %% ../nbs/03a_layers.ipynb #ad5d9898
 def cells_of(
@@ -179,7 +179,7 @@ class _Found(NamedTuple):
     bypassed: bool
     unread: Call | None = None  # tokens behind it whose grid can't be told
 
-# %% ../nbs/03a_layers.ipynb #92227a16
+# %% ../nbs/03a_layers.ipynb #6c49fb37
 _FOUND: WeakKeyDictionary[nn.Module, dict[tuple, _Found]] = WeakKeyDictionary()
 
 
@@ -189,6 +189,7 @@ def find_layer(
     output: Any = None,  # a function of what the model returns, where only that is to be explained
 ) -> str:  # the module's dotted name
     "The last layer on a grid through which the picture passes. ValueError when there is none; a warning when part of the picture bypasses it."
+    check_model(model)
     check_inputs(model, images)
     output = output if callable(output) else None
     key = (find_picture(images).shape[1:], tuple(map(id, model.modules())), getattr(output, "__code__", output))
@@ -205,7 +206,7 @@ def find_layer(
                       "that returns them, and give reshape, for example Tokens((4, 4), prefix=0)", MoramWarning, stacklevel=3)
     return found.name
 
-# %% ../nbs/03a_layers.ipynb #6e196232
+# %% ../nbs/03a_layers.ipynb #b4513440
 def _find(model: nn.Module, images: Any, output: Any) -> _Found:
     names, prefix = named_twins(model), count_prefix_tokens(model)
     if output is not None:
@@ -226,7 +227,8 @@ def _find(model: nn.Module, images: Any, output: Any) -> _Found:
         if not (found.bypassed and tokens):
             return found
     if first is None:
-        raise ValueError(f"layer: nothing on the last grid moves the prediction; name the layer, for example layer={next(iter(candidates))!r}")
+        raise ValueError(f"layer: nothing on the last grid moves the prediction; name the layer, for example layer={next(iter(candidates))!r} "
+                         "(is the model quantised? Then explain the float model it was made from)")
     return first
 
 # %% ../nbs/03a_layers.ipynb #7350939f
