@@ -605,6 +605,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                     'moram/study/reliability.py'),
                                          'moram.study.reliability.check_networks': ( 'study/reliability.html#check_networks',
                                                                                      'moram/study/reliability.py'),
+                                         'moram.study.reliability.compare_with_captum': ( 'study/reliability.html#compare_with_captum',
+                                                                                          'moram/study/reliability.py'),
                                          'moram.study.reliability.digest': ('study/reliability.html#digest', 'moram/study/reliability.py'),
                                          'moram.study.reliability.fingerprint': ( 'study/reliability.html#fingerprint',
                                                                                   'moram/study/reliability.py'),

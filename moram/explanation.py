@@ -146,7 +146,7 @@ def split_images(
     starts = range(0, len(find_picture(images)), batch_size)
     return [map_tensors(images, lambda t, start=start: t[start:start + batch_size] if t.ndim else t) for start in starts]
 
-# %% ../nbs/11_explanation.ipynb #4c1ce132
+# %% ../nbs/11_explanation.ipynb #5dd35b75
 def show(
     images: Tensor,  # [N, C, H, W] or one [C, H, W], in [0, 1], one or three channels; signals [N, C, T] in any unit
     maps: Tensor | Explanation,  # [N, H, W], [N, K, H, W] or one [H, W]; or what `explain` returned; for signals as their trace
@@ -168,15 +168,13 @@ def show(
     rows, columns, size = _layout(images, maps.shape[1])
     fig = Figure(figsize=size, dpi=80, layout="constrained")
     axes = fig.subplots(rows, columns, squeeze=False)
-    in_rows = images.ndim == 4 and len(images) <= 3
-    for i, panels in enumerate(axes if in_rows else axes.T):
-        titles = [""] * maps.shape[1] if predictions is None else [
-            f"{names[j] + ' ' if names else ''}{y:.4g}" for j, y in enumerate(predictions[i].tolist())]
+    for i, panels in enumerate(axes if images.ndim == 4 and len(images) <= 3 else axes.T):
+        titles = [""] * maps.shape[1] if predictions is None else [f"{names[j] + ' ' if names else ''}{y:.4g}" for j, y in enumerate(predictions[i].tolist())]
         drawn = (_draw_trace if images.ndim == 3 else _draw_panels)(panels, images[i], maps[i], titles, style, limits)
     fig.colorbar(drawn, ax=list(axes.flat), label=unit, extend=_beyond(maps, *limits), shrink=min(1.0, 1.6 / size[1]) if rows == 1 else 1.0)
     return fig
 
-# %% ../nbs/11_explanation.ipynb #ddd7b051
+# %% ../nbs/11_explanation.ipynb #1a58e982
 def _layout(images: Tensor, outputs: int) -> tuple[int, int, tuple[float, float]]:
     "Rows, columns, and the figure's size in inches."
     n, panels = len(images), 1 + 2 * outputs
@@ -188,7 +186,7 @@ def _layout(images: Tensor, outputs: int) -> tuple[int, int, tuple[float, float]
         return n, panels, (6, n * (max(0.7, side * min(height / width, 1.5)) + 0.3) + 0.1)
     return panels, n, (min(6, 1.3 * n + 1.2), 1.2 * panels)
 
-
+# %% ../nbs/11_explanation.ipynb #3102995f
 def _draw_panels(axes: Sequence, image: Tensor, maps: Tensor, titles: Sequence[str], style: str, limits: tuple[float, float]) -> Any:
     "A picture, and for each output the overlay and the map."
     from moram.plot import show_image, show_map

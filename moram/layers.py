@@ -137,7 +137,7 @@ def bypasses(
     passed = difference(first, _answer(names, other, name, hold))
     return passed > 1e-5 or (passed > 0 and passed > 0.05 * difference(first, _answer(names, other)))  # under a tiny LayerScale all differences are small
 
-# %% ../nbs/03a_layers.ipynb #79ebc0e6
+# %% ../nbs/03a_layers.ipynb #089d08c1
 def movers(
     names: Mapping[str, nn.Module],  # of a private twin
     candidates: Sequence[str],  # layers that return tokens
@@ -163,7 +163,7 @@ def movers(
         return [name for name in reversed(shares) if shares[name] >= min(0.25, max(shares.values())) > 0]
     return [name for name in candidates if moves_prediction(names, name, images, prefix)]
 
-
+# %% ../nbs/03a_layers.ipynb #e519b1f3
 def unread_tokens(
     calls: Sequence[Call],  # of a whole pass, of one picture
     position: int,  # of the last module on a grid

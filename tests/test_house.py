@@ -155,7 +155,7 @@ def test_pictures_on_disk_have_all_their_colours():
 
 
 def test_notebooks_are_small_together():
-    assert sum(path.stat().st_size for path in NOTEBOOKS) <= 3 * 2**20
+    assert sum(path.stat().st_size for path in NOTEBOOKS) <= 4 * 2**20  # some fifty notebooks, of which a dozen are guides with pictures
 
 
 def test_the_checks_can_fail():
