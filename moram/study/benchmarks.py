@@ -6,7 +6,6 @@
 __all__ = ['time_in_turn', 'ratios_to', 'median_and_spread', 'describe_machine', 'start_seconds']
 
 # %% ../../nbs/study/09_benchmarks.ipynb #77245e70
-import json
 import os
 import platform
 import subprocess

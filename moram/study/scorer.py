@@ -22,14 +22,15 @@ from tqdm.auto import tqdm
 
 # %% ../../nbs/study/04a_scorer.ipynb #1707fa9d
 from ..capture import Features, capture
-from ..layers import find_layer
 from ..dataset import RegionDataset
 from ..faithfulness import blurred, delete_and_insert, mean_colour, pixel_places
+from ..layers import find_layer
 from ..localization import average_precision, high_share, inside_contrast, rank_accuracy, region_shares, relevance_mass, sign_accuracy
 from ..methods import grad_cam, grad_cam_pp, grad_ram, lowering, raising, ram
 from ..methods import moram as moram_map
 from ..metric import NORMALIZATIONS, auc_ceiling, score_areas
 from ..model import VGG16GAP
+
 from moram.study.controls import (  # isort: skip
     activation_sum, cancellation, cell_shares, constant_maps, gaussian_maps, grid_mask_maps, inside_outside, layers_from_output, mask_maps,
     ram_modulus, random_maps, randomize,
