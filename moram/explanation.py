@@ -230,7 +230,8 @@ def _as_batch(images: Tensor, maps: Any, predictions: Any) -> tuple[Tensor, Tens
     maps = maps[:, None] if maps.ndim == dims + 1 else maps
     if images.ndim == 5:
         depth = images.shape[2] // 2
-        raise ValueError(f"show: these are volumes {list(images.shape[2:])}; take a slice, for example show(images[:, :, {depth}], maps[:, {depth}], predictions)")
+        raise ValueError(f"show: these are volumes {list(images.shape[2:])}; take a slice, for example "
+                         f"show(images[:, :, {depth}], maps[:, {depth}], predictions)")
     fits = len(maps) == len(images) and maps.shape[2:] == images.shape[2:] and maps.ndim == images.ndim == dims + 2
     if not fits or (dims == 2 and images.shape[1] not in (1, 3)):
         raise ValueError(f"show: expected images [N, 1 or 3, H, W] and maps [N, H, W], got {list(images.shape)} and {list(maps.shape)}")

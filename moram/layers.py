@@ -158,7 +158,8 @@ def movers(
     finally:
         for handle in handles:
             handle.remove()
-    shares = {name: gradient[:, prefix:].flatten(2).any(2).float().mean().item() for name, gradient in zip(kept, gradients, strict=False) if gradient is not None}
+    shares = {name: gradient[:, prefix:].flatten(2).any(2).float().mean().item()
+              for name, gradient in zip(kept, gradients, strict=False) if gradient is not None}
     if shares:
         return [name for name in reversed(shares) if shares[name] >= min(0.25, max(shares.values())) > 0]
     return [name for name in candidates if moves_prediction(names, name, images, prefix)]
