@@ -135,13 +135,13 @@ def read_views(
     with np.load(path) as views:
         return {name: torch.from_numpy(values) for name, values in views.items()}
 
-# %% ../../nbs/study/10_scene.ipynb #936efe75
+# %% ../../nbs/study/10_scene.ipynb #1c2b6e93
 class MonsterBearings(RegionDataset):
     "Views of a yard with three monsters; the target is how far to the right the cacodemon is, in half fields of view."
 
     def __init__(
         self,
-        folder: str | os.PathLike,  # where rendered views are kept
+        folder: str | os.PathLike = "~/.cache/moram",  # where rendered views are kept
         n: int = 10_000,  # number of views, at least 1
         size: int = 64,  # side of the square pictures, pixels, at least 32
         seed: int = 0,  # of the places
@@ -149,7 +149,7 @@ class MonsterBearings(RegionDataset):
         if n < 1 or size < 32:
             raise ValueError(f"n, size: expected at least 1 view of at least 32 pixels, got {n} of {size}")
         self.arguments, self.size = dict(folder=os.fspath(folder), n=n, size=size, seed=seed), size
-        path = Path(folder) / f"scene-{size}-{n}-seed{seed}.npz"
+        path = Path(folder).expanduser() / f"scene-{size}-{n}-seed{seed}.npz"
         views = read_views(path, n, size, seed)
         self._images, self._regions, self.targets = views["images"], views["regions"], views["degrees"] / 45
         self.background = tuple((self._images[:100].double().mean((0, 1, 2)) / 255).tolist())  # the mean colour: nothing here is empty

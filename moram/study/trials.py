@@ -6,29 +6,33 @@
 __all__ = ['PURPOSES', 'TRIALS', 'PERTURBED', 'Trial', 'find_trials', 'fit_head', 'train_trial', 'score_trial', 'run_trials',
            'read_trials', 'untrained', 'training_seconds']
 
-# %% ../../nbs/study/05_trials.ipynb #16cdfe6b
+# %% ../../nbs/study/05_trials.ipynb #5f918f08
 import copy
 import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 import xarray as xr
+from torch import nn
 from tqdm.auto import tqdm
 
 from ..dataset import RectangleDataset, RegionDataset
-from ..model import VGG16GAP, load_model, load_pretrained
+from ..model import VGG16GAP, load_model, load_pretrained, read_safetensors
 from ..regression import environment, score_rows
 from .digits import RotatedDigits, SlantedDigits
+from .network import ResNetGAP
+from .scene import MonsterBearings
 from .scorer import score_model
-from .scores import model_card, read_scores, write_scores
+from .scores import MAPS, RAM_RANDOM_LAYERS, RANDOM_LAYERS, model_card, read_scores, write_scores
 from .shapes import DistractorShapes, HalfDifference, PositiveRectangles, ShapeAreas, SideDifference, SignedShapes
 from ..train import train, train_to_file
 
-# %% ../../nbs/study/05_trials.ipynb #e7d62043
+# %% ../../nbs/study/05_trials.ipynb #670aaedc
 @dataclass(frozen=True)
 class Trial:
     "A data set, a seed, and how long to train."
@@ -38,7 +42,7 @@ class Trial:
     data: Callable[..., RegionDataset] = RectangleDataset
     arguments: dict = field(default_factory=dict)  # of the data set, besides the seed
     epochs: int = 5
-    width: float = 1 / 4  # of `VGG16GAP`
+    network: Callable[..., nn.Module] = partial(VGG16GAP, 1 / 4)  # takes seed and outputs
     pretrained: str | None = None  # weights that the package ships and that were trained just so
     start: str | None = None  # shipped weights to start from
     frozen: str | None = None  # the trial whose features are kept as they are, only the head is fitted
@@ -54,15 +58,17 @@ class Trial:
     def dataset(self) -> RegionDataset:
         return self.data(seed=self.seed, **self.arguments)
 
-    def new_model(self) -> VGG16GAP:  # untrained, or as it starts
+    def new_model(self) -> nn.Module:  # untrained, or as it starts
         outputs = self.dataset().targets[:1].numel()
-        return load_pretrained(self.start) if self.start else VGG16GAP(self.width, seed=self.seed, outputs=outputs)
+        return load_pretrained(self.start) if self.start else self.network(seed=self.seed, outputs=outputs)
 
-# %% ../../nbs/study/05_trials.ipynb #e12fc91a
+# %% ../../nbs/study/05_trials.ipynb #d8f3a7c2
 PURPOSES = {
     "rectangles-64": "the paper's data at 64 px: maps of 4 x 4 cells",
     "rectangles-128": "the paper's data at 128 px: 8 x 8 cells",
     "rectangles-224": "the paper's data at VGG16's own size: 14 x 14 cells",
+    "residual-64": "the paper's data and RAM's ending in another network, ResNet-18",
+    "residual-hidden-64": "the same network with a hidden layer before the output: RAM's constraint does not hold",
     "inverted-64": "the paper's data in black on white",
     "positive-64": "targets moved to [0, 1], none negative (C7)",
     "signed-64": "a disc raises the target, a square lowers it (C8)",
@@ -71,6 +77,7 @@ PURPOSES = {
     "distractors-128": "the same on 8 x 8 cells",
     "digits-64": "handwritten digits, turned by an angle of either sign",
     "slants-64": "handwritten digits as they are; the target is how far they lean",
+    "scene-64": "how far to the right a monster is in a rendered world, beside two others",
     "areas-64": "two outputs: the disc's area and the square's",
     "areas-128": "the same on 8 x 8 cells",
     "sides-64": "width minus height: the same pixels raise and lower the target",
@@ -80,19 +87,22 @@ PURPOSES = {
     "frozen-halves-128": "left minus right on the features of rectangles-128",
 }
 
-# %% ../../nbs/study/05_trials.ipynb #9fe2f034
+# %% ../../nbs/study/05_trials.ipynb #b965a793
 def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = RectangleDataset, pretrained: str | None = None, *,
-            epochs: int = 5, start: str | None = None, frozen: str | None = None, **arguments) -> Iterator[Trial]:
+            epochs: int = 5, start: str | None = None, frozen: str | None = None, network: Callable[..., nn.Module] = Trial.network,
+            **arguments) -> Iterator[Trial]:
     "Trials of one family; the shipped weights, if there are any, are those of seed 0."
     for seed in range(seeds):
-        yield Trial(family, seed, data, arguments, epochs, pretrained=pretrained if seed == 0 else None, start=start,
-                    frozen=frozen and f"{frozen}-seed{seed}")
+        yield Trial(family, seed, data, arguments, epochs, network, pretrained if seed == 0 else None, start,
+                    frozen and f"{frozen}-seed{seed}")
 
 
 TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
     *_family("rectangles-64", 3, pretrained="quarter-64", n=30_000, size=64),
     *_family("rectangles-128", 3, pretrained="quarter-128", n=30_000, size=128),
-    *_family("rectangles-224", 2, n=30_000, size=224),
+    *_family("rectangles-224", 2, n=12_000, size=224),
+    *_family("residual-64", 2, network=ResNetGAP, n=15_000, size=64),
+    *_family("residual-hidden-64", 2, network=partial(ResNetGAP, hidden=64), n=15_000, size=64),
     *_family("inverted-64", 3, n=30_000, size=64, foreground=0.0, background=1.0),
     *_family("positive-64", 3, PositiveRectangles, n=30_000, size=64),
     *_family("signed-64", 3, SignedShapes, n=30_000, size=64),
@@ -101,6 +111,7 @@ TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
     *_family("distractors-128", 3, DistractorShapes, epochs=4, start="quarter-128", n=15_000, size=128),
     *_family("digits-64", 3, RotatedDigits, epochs=12, n=10_000, size=64),
     *_family("slants-64", 3, SlantedDigits, epochs=30, size=64),
+    *_family("scene-64", 3, MonsterBearings, epochs=16, folder="~/.cache/moram", n=6000, size=64),
     *_family("areas-64", 3, ShapeAreas, epochs=6, n=20_000, size=64),
     *_family("areas-128", 3, ShapeAreas, epochs=6, n=15_000, size=128),
     *_family("sides-64", 3, SideDifference, epochs=6, n=20_000, size=64),
@@ -145,9 +156,18 @@ def fit_head(
                   "history": [], "seconds": time.perf_counter() - start, **environment(torch.device("cpu"))}
     return found
 
-# %% ../../nbs/study/05_trials.ipynb #6915a7ee
+# %% ../../nbs/study/05_trials.ipynb #f2bda642
 def _weights(trial: Trial, folder: str | os.PathLike) -> Path:
     return Path(folder) / f"{trial.name}.safetensors"
+
+
+def _load(trial: Trial, path: Path) -> nn.Module:
+    model = trial.new_model()
+    if isinstance(model, VGG16GAP):
+        return load_model(path)
+    tensors, model.card = read_safetensors(path)
+    model.load_state_dict(tensors)
+    return model.eval()
 
 
 def train_trial(
@@ -156,7 +176,7 @@ def train_trial(
     train_it: bool = True,  # False: only load what is there
     device: str = "auto",  # see `pick_device`
     progress: bool = True,  # show a progress bar
-) -> VGG16GAP:  # in eval mode, on the CPU; its `card` has the scores on the test images
+) -> nn.Module:  # in eval mode, on the CPU; its `card` has the scores on the test images
     "The model of a trial: shipped, kept, or trained now. FileNotFoundError when it is not there and may not be trained."
     path = _weights(trial, folder)
     if trial.frozen:
@@ -164,13 +184,13 @@ def train_trial(
     if trial.pretrained:
         return load_pretrained(trial.pretrained)
     if path.exists():
-        return load_model(path)
+        return _load(trial, path)
     if not train_it:
         raise FileNotFoundError(f"{path}: {trial.name} has not been trained; give --train to train it")
     card = {"trial": trial.name}
     return train_to_file(trial.new_model(), trial.dataset(), path, card, trial.epochs, seed=trial.seed, device=device, progress=progress)
 
-# %% ../../nbs/study/05_trials.ipynb #5e6c7c8b
+# %% ../../nbs/study/05_trials.ipynb #2fba834e
 def _table(trial: Trial, folder: str | os.PathLike) -> Path:
     return Path(folder) / f"{trial.name}.nc"
 
@@ -178,21 +198,27 @@ def _table(trial: Trial, folder: str | os.PathLike) -> Path:
 PERTURBED = {"background": 300, "mean": 100, "blur": 100}  # pictures whose pixels are taken away and put in, for each baseline
 
 
+def _maps(model: nn.Module) -> list[str]:
+    "What can be scored: all, but maps of networks with random layers only where these are VGG16GAP's."
+    random = () if isinstance(model, VGG16GAP) else (*RANDOM_LAYERS.values(), *RAM_RANDOM_LAYERS.values())
+    return [name for name in MAPS if name not in random]
+
+
 def score_trial(
     trial: Trial,
-    model: VGG16GAP,  # trained
+    model: nn.Module,  # trained
     images: int = 600,  # of the test images
     perturbed: int | Mapping[str, int] | None = PERTURBED,  # see `score_model`
     progress: bool = True,  # show progress bars
 ) -> xr.Dataset:  # with the trial's name, family, seed and hours of training in its attributes
     "The table of a trial, with the time that scoring took in its card."
     start = time.perf_counter()
-    scores = score_model(model, trial.dataset(), images, perturbed=perturbed, progress=progress)
+    scores = score_model(model, trial.dataset(), images, _maps(model), perturbed, progress=progress)
     card = model_card(scores) | {"scoring": {"seconds": time.perf_counter() - start, **environment(torch.device("cpu"))}}
     hours = f"{card.get('seconds', 0) / 3600:.2f} hours at most: the machine did other work as well"
-    return scores.assign_attrs(trial=trial.name, family=trial.family, seed=trial.seed, card=json.dumps(card), training=hours)
+    return scores.assign_attrs(trial=trial.name, family=trial.family, seed=trial.seed, network=type(model).__name__, card=json.dumps(card), training=hours)
 
-# %% ../../nbs/study/05_trials.ipynb #9cac4ae2
+# %% ../../nbs/study/05_trials.ipynb #33f7299f
 def run_trials(
     trials: list[Trial],  # from `find_trials`
     weights: str | os.PathLike,  # folder of trained weights
@@ -210,7 +236,7 @@ def run_trials(
             continue
         try:
             model = train_trial(trial, weights, train_it, device, progress)
-        except FileNotFoundError:
+        except (FileNotFoundError, ImportError):  # not trained, or its pictures can't be rendered here
             missing.append(trial.name)
             continue
         write_scores(score_trial(trial, model, images, perturbed, progress), _table(trial, tables))
