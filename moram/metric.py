@@ -154,7 +154,7 @@ def _check_peak(peak: float) -> None:
     if not np.isfinite(peak):
         raise ValueError("maps: some values are NaN or infinite; a ranking of pixels needs finite ones")
 
-# %% ../nbs/06_metric.ipynb #a7fbe793
+# %% ../nbs/06_metric.ipynb #2ca94c50
 def _sort_with_masks(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # [N, P] each
     whole = np.dtype(f"i{values.itemsize}")  # int32 for float32
     bits = np.abs(values).view(whole)
@@ -163,7 +163,9 @@ def _sort_with_masks(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray
     shift = np.maximum(peak - (np.iinfo(whole).max >> 1), 0)
     if shift.any():
         bits = np.maximum(bits - shift, 0)
-    keys = np.where(values < 0, -bits, bits) * 2 + inside
+    keys = np.where(values < 0, -bits, bits)
+    keys += keys
+    keys += inside
     keys.sort(axis=1)
     inside = (keys & 1).astype(bool)
     keys >>= 1
@@ -210,7 +212,7 @@ def _score_anywhere(maps: Tensor, masks: Tensor, r: Tensor, normalize: str) -> A
     curves = accuracy_curve(c, masks, r) if len(r) else c.new_zeros(len(c), 0)
     return AreaScores(accuracy_auc(c, masks), curves, empty_maps(maps, normalize))
 
-# %% ../nbs/06_metric.ipynb #3d1af2ee
+# %% ../nbs/06_metric.ipynb #2e83f1ca
 def _score_orders(values: np.ndarray, inside: np.ndarray, r: np.ndarray, normalizations: Sequence[str]) -> dict[str, tuple]:
     "One sort for all normalisations but `abs`, and for that one too where no value is negative."
     not_negative, found = values.min() >= 0, {}
@@ -220,13 +222,19 @@ def _score_orders(values: np.ndarray, inside: np.ndarray, r: np.ndarray, normali
         if alike not in found:
             if ordered is None or alike == "abs":
                 changed = _sort_with_masks(np.abs(values), inside)
-            elif alike == "clip" and (values.max(1) < -1e-20 * values.min(1)).any():  # beside such a minimum the sort takes the rest for 0
+            elif alike == "clip" and _positive_lost(values):
                 changed = _sort_with_masks(np.maximum(values, 0), inside)
             else:
                 changed = _normalize_order(*ordered, alike)
             found[alike] = _score_order(*changed, r)
         found[normalize] = found[alike]
     return found
+
+
+def _positive_lost(values: np.ndarray) -> bool:
+    "Whether the sort takes a map's positive values for 0 beside its far larger negative ones."
+    peak = values.max(1)
+    return bool(((peak > 0) & (peak < -1e-20 * values.min(1))).any())
 
 
 def _normalize_order(values: np.ndarray, inside: np.ndarray, normalize: str) -> tuple[np.ndarray, np.ndarray]:
@@ -241,7 +249,7 @@ def _normalize_order(values: np.ndarray, inside: np.ndarray, normalize: str) -> 
         values[turned], inside[turned] = -values[turned, ::-1], inside[turned, ::-1]
     return values, inside
 
-# %% ../nbs/06_metric.ipynb #f02a8c9c
+# %% ../nbs/06_metric.ipynb #a4ed2a6b
 def _score_order(ordered: np.ndarray, inside: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     "Steps 3 to 5 on sorted values: areas, curves, whether there is no R."
     cumulative = ordered.cumsum(1, dtype=np.float64)
@@ -251,12 +259,22 @@ def _score_order(ordered: np.ndarray, inside: np.ndarray, r: np.ndarray) -> tupl
     place = np.flatnonzero(tied)
     _share_ties(torch.from_numpy(cumulative).view(-1), torch.from_numpy(place[ordered.reshape(-1)[place] != 0]))
     cumulative /= np.where(total == 0, np.inf, total)
+    curves = _order_curves(cumulative, inside, r)
+    if ordered[:, 0].min() < 0 < ordered[:, -1].max():  # only signed R leaves [0, 1]
+        cumulative.clip(0, 1, out=cumulative)
+    right = np.einsum("np,np->n", cumulative, inside * 2.0 - 1)  # c inside, 1 - c outside
+    outside = inside.shape[1] - np.count_nonzero(inside, axis=1)
+    return (right + outside) / inside.shape[1], curves, total[:, 0] == 0
+
+
+def _order_curves(cumulative: np.ndarray, inside: np.ndarray, r: np.ndarray) -> np.ndarray:  # [N, K]
+    "Pixel accuracy at each r."
+    if not len(r):
+        return np.zeros((len(inside), 0))
     white = np.stack([row.searchsorted(r) for row in cumulative])  # [N, K]: how many pixels are below r
-    found = np.zeros((len(inside), inside.shape[1] + 1))
-    inside.cumsum(1, out=found[:, 1:])
-    curves = (found[:, -1:] + white - 2 * np.take_along_axis(found, white, 1)) / inside.shape[1]
-    cumulative.clip(0, 1, out=cumulative)
-    return np.where(inside, cumulative, 1 - cumulative).mean(1), curves, total[:, 0] == 0
+    found = np.zeros((len(inside), inside.shape[1] + 1), np.int32)
+    inside.cumsum(1, dtype=np.int32, out=found[:, 1:])
+    return (found[:, -1:] + white - 2 * np.take_along_axis(found, white, 1)) / inside.shape[1]
 
 # %% ../nbs/06_metric.ipynb #a5931478
 def pixel_accuracy_auc(
