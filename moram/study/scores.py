@@ -6,7 +6,7 @@
 __all__ = ['VARIABLES', 'RAM', 'MORAM', 'RAISING', 'LOWERING', 'GRAD_CAM', 'GRAD_CAM_PP', 'ACTIVATION_SUM', 'RAM_MODULUS',
            'RAM_NEGATED', 'RANDOM_PARTS', 'RANDOM_LAYERS', 'RAM_RANDOM_LAYERS', 'RANDOM', 'CONSTANT', 'GAUSSIAN',
            'TRUE_MASK', 'GRID_MASK', 'MAPS', 'CURVE_MAPS', 'KEPT_MAPS', 'R_GRID', 'LEVELS', 'BASELINES', 'Variable',
-           'labelled', 'write_scores', 'read_scores', 'model_card']
+           'labelled', 'write_netcdf', 'write_scores', 'read_scores', 'model_card']
 
 # %% ../../nbs/study/04_scores.ipynb #d2be5c62
 import json
@@ -72,7 +72,7 @@ def labelled(
     values = values if values.dtype.kind == "i" else values.astype(np.float32)
     return xr.DataArray(values, {dim: list(labels[dim]) for dim in dims if dim in labels}, dims, name)
 
-# %% ../../nbs/study/04_scores.ipynb #f9e33df2
+# %% ../../nbs/study/04_scores.ipynb #917da980
 def _encoding(scores: xr.Dataset) -> dict[str, dict]:
     "How each variable is packed and compressed."
     encodings = {}
@@ -83,6 +83,20 @@ def _encoding(scores: xr.Dataset) -> dict[str, dict]:
     return encodings
 
 
+def write_netcdf(
+    dataset: xr.Dataset,
+    path: str | os.PathLike,  # .nc; its folder is made if it is not there
+    encoding: dict[str, dict] | None = None,  # of its variables; None compresses them all
+) -> None:
+    "Write a data set as NetCDF, whole or not at all."
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        encoding = {name: {"zlib": True, "complevel": 6} for name in dataset.data_vars} if encoding is None else encoding
+        dataset.to_netcdf(Path(folder, "scores.nc"), engine="h5netcdf", encoding=encoding)
+        os.replace(Path(folder, "scores.nc"), path)
+
+
 def write_scores(
     scores: xr.Dataset,  # from `score_model`
     path: str | os.PathLike,  # .nc; its folder is made if it is not there
@@ -90,11 +104,7 @@ def write_scores(
     "Write a table as NetCDF, whole or not at all. ValueError for variables that are not in `VARIABLES`."
     if unknown := set(scores.data_vars) - set(VARIABLES):
         raise ValueError(f"scores: {sorted(unknown)} are not in VARIABLES; name them there first")
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        scores.to_netcdf(Path(folder, "scores.nc"), engine="h5netcdf", encoding=_encoding(scores))
-        os.replace(Path(folder, "scores.nc"), path)
+    write_netcdf(scores, path, _encoding(scores))
 
 # %% ../../nbs/study/04_scores.ipynb #e88d3cb6
 def read_scores(

@@ -32,7 +32,7 @@ from .scores import MAPS, RAM_RANDOM_LAYERS, RANDOM_LAYERS, model_card, read_sco
 from .shapes import DistractorShapes, HalfDifference, PositiveRectangles, ShapeAreas, SideDifference, SignedShapes
 from ..train import train, train_to_file
 
-# %% ../../nbs/study/05_trials.ipynb #2ede36ea
+# %% ../../nbs/study/05_trials.ipynb #926069af
 @dataclass(frozen=True)
 class Trial:
     "A data set, a seed, and how long to train."
@@ -41,13 +41,13 @@ class Trial:
     seed: int
     data: Callable[..., RegionDataset] = RectangleDataset
     arguments: dict = field(default_factory=dict)  # of the data set, besides the seed
-    epochs: int = 3
+    epochs: int = 2
     network: Callable[..., nn.Module] = partial(VGG16GAP, 1 / 4)  # takes seed and outputs
     pretrained: str | None = None  # weights that the package ships and that were trained just so
     start: str | None = None  # shipped weights to start from
     frozen: str | None = None  # the trial whose features are kept as they are, only the head is fitted
-    batch_size: int = 32
-    lr: float = 2e-3
+    batch_size: int = 16
+    lr: float = 1e-3
 
     @property
     def name(self) -> str:
@@ -89,9 +89,9 @@ PURPOSES = {
     "frozen-halves-128": "left minus right on the features of rectangles-128",
 }
 
-# %% ../../nbs/study/05_trials.ipynb #13c58cf3
+# %% ../../nbs/study/05_trials.ipynb #53505bc1
 def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = RectangleDataset, pretrained: str | None = None, *,
-            epochs: int = 3, start: str | None = None, frozen: str | None = None, network: Callable[..., nn.Module] = Trial.network,
+            epochs: int = 2, start: str | None = None, frozen: str | None = None, network: Callable[..., nn.Module] = Trial.network,
             **arguments) -> Iterator[Trial]:
     "Trials of one family; the shipped weights, if there are any, are those of seed 0."
     for seed in range(seeds):
@@ -102,17 +102,17 @@ def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = Rectan
 TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
     *_family("rectangles-64", 3, pretrained="quarter-64", n=30_000, size=64),
     *_family("rectangles-128", 3, pretrained="quarter-128", n=30_000, size=128),
-    *_family("rectangles-224", 2, n=12_000, size=224),
-    *_family("residual-64", 2, network=ResNetGAP, n=15_000, size=64),
-    *_family("residual-hidden-64", 2, network=partial(ResNetGAP, hidden=64), n=15_000, size=64),
+    *_family("rectangles-224", 2, epochs=4, n=12_000, size=224),
+    *_family("residual-64", 2, epochs=3, network=ResNetGAP, n=15_000, size=64),
+    *_family("residual-hidden-64", 2, epochs=3, network=partial(ResNetGAP, hidden=64), n=15_000, size=64),
     *_family("inverted-64", 3, n=30_000, size=64, foreground=0.0, background=1.0),
     *_family("positive-64", 3, PositiveRectangles, n=30_000, size=64),
     *_family("signed-64", 3, SignedShapes, n=30_000, size=64),
     *_family("signed-128", 3, SignedShapes, epochs=2, start="quarter-128", n=15_000, size=128),
-    *_family("distractors-64", 3, DistractorShapes, epochs=4, start="quarter-64", n=30_000, size=64),
+    *_family("distractors-64", 3, DistractorShapes, epochs=3, start="quarter-64", n=30_000, size=64),
     *_family("distractors-128", 3, DistractorShapes, epochs=2, start="quarter-128", n=15_000, size=128),
     *_family("digits-64", 3, RotatedDigits, epochs=6, n=10_000, size=64),
-    *_family("slants-64", 3, SlantedDigits, epochs=15, size=64),
+    *_family("slants-64", 3, SlantedDigits, epochs=20, size=64),
     *_family("scene-64", 3, MonsterBearings, epochs=8, folder="~/.cache/moram", n=6000, size=64),
     *_family("areas-64", 3, ShapeAreas, epochs=3, n=20_000, size=64),
     *_family("areas-128", 3, ShapeAreas, epochs=3, n=15_000, size=128),
