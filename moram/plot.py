@@ -4,18 +4,22 @@
 
 # %% auto #0
 __all__ = ['STYLES', 'EMPTY', 'style_colours', 'method_style', 'value_limits', 'show_image', 'show_map', 'compare', 'table1',
-           'figure1']
+           'figure1', 'as_drawing', 'load_ipython_extension']
 
-# %% ../nbs/10_plot.ipynb #4aca8116
+# %% ../nbs/10_plot.ipynb #8bcc9750
+import io
+import re
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from itertools import cycle
 
 import torch
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from PIL import Image
 from torch import Tensor
 
 from .methods import Method, find_method
@@ -62,7 +66,7 @@ def value_limits(
     limit = max(abs(low), abs(high)) or 1.0
     return (-limit, limit) if style == "signed" else (0.0, limit)
 
-# %% ../nbs/10_plot.ipynb #54910be4
+# %% ../nbs/10_plot.ipynb #501bfde6
 def show_image(
     ax: Axes,  # where to draw
     image: Tensor,  # [3, H, W] or [1, H, W]: float in [0, 1] or uint8; other floats are stretched, with a note
@@ -75,7 +79,11 @@ def show_image(
     ax.set(xticks=[], yticks=[])
     if note:
         ax.set_xlabel(note, fontsize=7)
-    return ax.imshow(pixels.permute(1, 2, 0), interpolation="nearest")
+    return ax.imshow(pixels.permute(1, 2, 0), interpolation=_own_pixels(pixels))
+
+
+def _own_pixels(picture: Tensor) -> str:  # of imshow: "none" keeps them in a drawing, "nearest" takes the figure's
+    return "none" if max(picture.shape[-2:]) <= 128 else "nearest"
 
 
 def _colours(image: Tensor) -> tuple[Tensor, str]:  # [3, H, W] in [0, 1], and what was done to it
@@ -90,7 +98,7 @@ def _colours(image: Tensor) -> tuple[Tensor, str]:  # [3, H, W] in [0, 1], and w
         return pixels.clamp(0, 1).expand(3, -1, -1), ""
     return ((pixels - low) / ((high - low) or 1.0)).clamp(0, 1).expand(3, -1, -1), f"stretched from [{low:.3g}, {high:.3g}]"
 
-# %% ../nbs/10_plot.ipynb #e9f79e89
+# %% ../nbs/10_plot.ipynb #5c0cfc4d
 EMPTY = {"signed": "no evidence", "raising": "no raising evidence", "lowering": "no lowering evidence",
          "magnitude": "no positive evidence", "heat": "the same everywhere"}
 
@@ -119,7 +127,7 @@ def show_map(
     if note:
         ax.text(0.5, 0.08, note, ha="center", va="bottom", fontsize=7, transform=ax.transAxes, bbox={"facecolor": "white", "edgecolor": "none"})
     ax.set(xticks=[], yticks=[])
-    return ax.imshow(values, cmap=colours, vmin=low, vmax=high, alpha=alpha, interpolation="nearest")
+    return ax.imshow(values, cmap=colours, vmin=low, vmax=high, alpha=alpha, interpolation=_own_pixels(values))
 
 # %% ../nbs/10_plot.ipynb #e74f5f82
 def _growing(style: str, low: float, high: float) -> Colormap:
@@ -228,3 +236,41 @@ def figure1(
         ax.legend(fontsize=7, loc="lower right")
     axes[0].set_ylabel("pixel accuracy")
     return fig
+
+# %% ../nbs/10_plot.ipynb #e94ab458
+def as_drawing(
+    fig: Figure,  # any
+) -> str:  # SVG
+    "A figure as a small drawing: lengths to a hundredth of a point, and nothing that is not seen."
+    fig.savefig(file := io.BytesIO(), format="svg", bbox_inches="tight", metadata={"Date": None})
+    text = file.getvalue().decode()
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text[text.index("<svg"):], flags=re.S)
+    used = {name for names in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text) for name in names}
+    text = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
+    text = re.sub(r'base64,\s*([^"]+)', _repack, text)
+    text = re.sub(r'(?<= (?:d|x|y)=")[^"]+', lambda found: re.sub(r"-?\d+\.\d+", _round, found[0]), text)
+    return re.sub(r"\s*\n\s*", " ", re.sub(r' transform="rotate\(-0 [^"]*"', "", text))
+
+
+def _round(found: re.Match) -> str:
+    return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
+
+
+def _repack(found: re.Match) -> str:
+    "A picture of few colours needs a byte for a pixel, in place of four."
+    picture, file = Image.open(io.BytesIO(b64decode(found[1]))), io.BytesIO()
+    if picture.getextrema()[-1] == (255, 255):  # nowhere transparent
+        picture = picture.convert("RGB")
+        picture = picture.quantize(256, dither=Image.Dither.NONE) if picture.getcolors(256) else picture
+    picture.save(file, "png", optimize=True)
+    return "base64," + min(found[1], b64encode(file.getvalue()).decode(), key=len)
+
+# %% ../nbs/10_plot.ipynb #554bcbf7
+def load_ipython_extension(ipython) -> None:  # the shell, which `%load_ext moram.plot` gives
+    "Show a notebook's figures as drawings."
+    from matplotlib_inline.config import InlineBackend
+
+    ipython.run_line_magic("matplotlib", "inline")
+    rcParams.update({"image.interpolation": "none", "svg.fonttype": "none", "svg.hashsalt": "moram", "font.sans-serif": ["DejaVu Sans", "Verdana"]})
+    InlineBackend.instance(parent=ipython).figure_formats = {"svg"}
+    ipython.display_formatter.formatters["image/svg+xml"].for_type(Figure, as_drawing)
