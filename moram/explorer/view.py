@@ -56,9 +56,9 @@ def scene_state(
             "image": scene.image.tobytes(), "maps": maps.tobytes(), "rows": rows, "columns": columns,
             "mask": b"" if scene.mask is None else scene.mask.astype(np.uint8).tobytes()}
 
-# %% ../../nbs/explorer/02_view.ipynb #08d9b4ef
+# %% ../../nbs/explorer/02_view.ipynb #4ffb9ec9
 def join_scripts(
-    names: tuple[str, ...] = ("maths.js", "paint.js", "curve.js", "save.js", "view.js"),  # each uses only those before it
+    names: tuple[str, ...] = ("maths.js", "paint.js", "curve.js", "save.js", "facts.js", "panel.js", "view.js"),  # each uses only those before it
 ) -> str:
     "The view's JavaScript as one module."
     texts = [resources.files("moram.explorer").joinpath("static", name).read_text("utf-8") for name in names]

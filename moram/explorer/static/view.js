@@ -1,128 +1,15 @@
 // The explorer's view. The traits are the state; `draw` makes what is seen follow from them and from nothing else.
 
-import { NORMALIZATIONS, accuracyCurve, asFloats, cumulativeImportance, extremes, outcomes, upsample } from "./maths.js"
-import { OUTCOMES, borderPath, css, dimmed, paintBar, paintImage, paintMap, paintOutcomes, strokeTwice } from "./paint.js"
+import { NORMALIZATIONS } from "./maths.js"
+import { OUTCOMES, css, paintBar, paintImage, paintMap, paintOutcomes } from "./paint.js"
 import { curveFrame, drawCurves } from "./curve.js"
 import { savePanels } from "./save.js"
+import { Facts, bytesOf } from "./facts.js"
+import { Panel, element } from "./panel.js"
 
 const number = (value, digits = 3) => Number(value.toPrecision(digits)).toString().replace("-", "−")
 const signed = value => (value > 0 ? "+" : "") + number(value)
 const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)}%` : "–")
-
-function element(kind, attributes = {}, ...children) {
-  const made = document.createElement(kind)
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
-  made.append(...children)
-  return made
-}
-
-// What follows from a picture, computed when it is first asked for.
-class Facts {
-  constructor(scene) {
-    this.scene = scene
-    this.kept = new Map()
-  }
-  once(key, make) {
-    if (!this.kept.has(key)) this.kept.set(key, make())
-    return this.kept.get(key)
-  }
-  get mask() {
-    return this.scene.mask.byteLength ? this.once("mask", () => bytesOf(this.scene.mask)) : null
-  }
-  get image() { return this.once("image", () => bytesOf(this.scene.image)) }
-  get grey() { return this.once("grey", () => dimmed(this.image)) }
-  get names() { return this.scene.names }
-  signed(name) { return this.scene.signed.includes(name) }
-  values(name) {
-    return this.once(name, () => {
-      const { grid, size, names, maps, rows, columns } = this.scene, cells = grid[0] * grid[1], k = names.indexOf(name)
-      const map = this.once("maps", () => asFloats(maps)).subarray(k * cells, (k + 1) * cells)
-      return upsample(map, asFloats(rows), asFloats(columns), grid, size)
-    })
-  }
-  range(name) { return this.once(`range ${name}`, () => extremes(this.values(name))) }
-  size(name) { return Math.max(...this.range(name).map(Math.abs)) }
-  limits(name, shown, oneScale) {
-    const limit = (oneScale ? Math.max(...shown.map(other => this.size(other))) : this.size(name)) || 1
-    return [this.signed(name) ? -limit : 0, limit]
-  }
-  cumulative(name, normalize) {
-    return this.once(`${name}/${normalize}`, () => cumulativeImportance(this.values(name), normalize))
-  }
-  empty(name, normalize) {
-    return this.once(`empty ${name}/${normalize}`, () => this.cumulative(name, normalize).every(share => share === 0))
-  }
-  // Of one r only: there are too many to keep.
-  outcomes(name, normalize, r) {
-    const last = this.kept.get(`outcomes ${name}`)
-    if (last?.normalize === normalize && last.r === r) return last
-    const found = { normalize, r, ...outcomes(this.cumulative(name, normalize), this.mask, r) }
-    this.kept.set(`outcomes ${name}`, found)
-    return found
-  }
-  curve(name, normalize) {
-    return this.mask && this.once(`curve ${name}/${normalize}`, () => accuracyCurve(this.cumulative(name, normalize), this.mask))
-  }
-}
-
-function bytesOf(view) {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
-}
-
-// A picture with a title above, a layer for outlines on it, and text below.
-class Panel {
-  constructor(title, { bar = false, focus = false } = {}) {
-    this.base = element("canvas", { class: "moram-pixels", role: "img" })
-    this.over = element("canvas", { class: "moram-over", "aria-hidden": "true" })
-    this.empty = element("span", { class: "moram-empty" })
-    this.text = element("span", { class: "moram-text" })
-    this.stack = element("div", { class: "moram-stack" }, this.base, this.over, this.empty)
-    this.figure = element("figure", {}, element("figcaption", {}, title), this.stack)
-    if (focus) this.base.tabIndex = 0
-    if (bar) {
-      this.bar = element("canvas", { class: "moram-bar", width: 256, height: 2, "aria-hidden": "true" })
-      this.ends = element("div", { class: "moram-ends" })
-      this.figure.append(this.bar, this.ends)
-    }
-    this.figure.append(this.text)
-    this.drawn = {}
-  }
-  // Draw again only what depends on something that changed.
-  update(part, key, draw) {
-    const text = JSON.stringify(key)
-    if (this.drawn[part] === text) return
-    this.drawn[part] = text
-    draw()
-  }
-  show(size, key, paint, label) {
-    this.update("base", key, () => {
-      const [H, W] = size
-      Object.assign(this.base, { height: H, width: W })
-      this.stack.style.aspectRatio = `${W} / ${H}`
-      this.base.style.imageRendering = this.over.clientWidth && this.over.clientWidth < W ? "auto" : ""
-      this.base.getContext("2d").putImageData(new ImageData(paint(), W, H), 0, 0)
-    })
-    if (this.base.getAttribute("aria-label") !== label) this.base.setAttribute("aria-label", label)
-  }
-  say(text, empty = "") {
-    if (this.text.textContent !== text) this.text.textContent = text
-    if (this.empty.textContent !== empty) this.empty.textContent = empty
-  }
-  mark(key, mask, size, pixel) {
-    const ratio = window.devicePixelRatio || 1, width = Math.round(this.over.clientWidth * ratio)
-    const height = Math.round(this.over.clientHeight * ratio)
-    this.update("over", [key, width, height, pixel], () => {
-      Object.assign(this.over, { width, height })
-      const context = this.over.getContext("2d"), scale = [width / size[1], height / size[0]]
-      if (mask) strokeTwice(context, borderPath(mask, size, scale), ratio)
-      if (pixel.length) {
-        const path = new Path2D(), [y, x] = pixel, around = 3 * ratio
-        path.rect(x * scale[0] - around, y * scale[1] - around, scale[0] + 2 * around, scale[1] + 2 * around)
-        strokeTwice(context, path, ratio)
-      }
-    })
-  }
-}
 
 class View {
   constructor(model, el) {
@@ -326,6 +213,7 @@ class View {
       const place = facts.signed(name) ? this.get("signed_from") + this.get("signed_colours") : this.get("colours")
       const table = tables.subarray(768 * place, 768 * (place + 1)), { label, nothing } = this.methods.find(method => method.name === name)
       const key = [id, limits, place, opacity, raw]
+      const share = facts.size(name) / limits[1], faint = share < 0.1 ? `at most ${percent(share, 1)} of the scale` : ""
       const about = `${label}, values from ${facts.range(name).map(value => number(value)).join(" to ")}${empty ? `, empty: ${nothing}` : ""}`
       panel.show([H, W], key, () => paintMap(values, limits, table, opacity, raw ? null : facts.grey), about)
       panel.update("bar", [limits, place, opacity, raw], () => {
@@ -333,7 +221,7 @@ class View {
         panel.ends.replaceChildren(...[limits[0], (limits[0] + limits[1]) / 2, limits[1]].map(value => element("span", {}, number(value))))
       })
       panel.mark([id, !!outline], outline, scene.size, pixel)
-      panel.say(pixel.length ? signed(values[pixel[0] * W + pixel[1]]) : "", empty ? nothing : "")
+      panel.say(pixel.length ? signed(values[pixel[0] * W + pixel[1]]) : "", empty ? nothing : faint)
     }
   }
 
