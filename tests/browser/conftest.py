@@ -24,6 +24,8 @@ from threading import Thread
 
 import pytest
 
+from moram.explorer.app import app_notebook
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Containers, machines without a graphics card, small /dev/shm; then what keeps Chromium itself from phoning home, so that
@@ -116,9 +118,10 @@ def serve(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def lab_address(tmp_path_factory, free_port):
-    "JupyterLab on a copy of nbs/, for the whole session: `{lab_address}/explorer/01_explore.ipynb` opens a notebook."
+    "JupyterLab on a copy of nbs/, for the whole session: `{lab_address}/explorer/02_view.ipynb` opens a notebook."
     folder, port = tmp_path_factory.mktemp("lab"), free_port()
     shutil.copytree(ROOT / "nbs", folder / "nbs", ignore=shutil.ignore_patterns(".*"))
+    (folder / "nbs" / "app.ipynb").write_text(app_notebook(listed=40, mean_over=8))
     for plugin, values in {
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
         "notebook-extension/tracker": {"windowingMode": "none"},  # else cells out of sight are not in the page
@@ -138,7 +141,7 @@ def lab_address(tmp_path_factory, free_port):
 
 @pytest.fixture
 def run_notebook(page, lab_address):
-    "`run_notebook('explorer/01_explore.ipynb')` opens it in JupyterLab, runs all cells, fails on an error, gives the page."
+    "`run_notebook('explorer/02_view.ipynb')` opens it in JupyterLab, runs all cells, fails on an error, gives the page."
 
     def run(path):
         page.goto(f"{lab_address}/{path}?reset", wait_until="domcontentloaded")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Quiet
+from controls import PAINTED, Driver, check_times
 from PIL import Image
 
 from moram.dataset import RectangleDataset
@@ -128,6 +129,11 @@ STATES = [  # picture, methods, opacity, colours, signed colours, one scale, raw
     (0, ("grad_ram", "grad_cam_pp"), 0.25, "magma", "RdBu_r", True, False),
     (0, ("grad_ram", "grad_cam_pp"), 0.25, "magma", "RdBu_r", False, True),
 ]
+
+
+@pytest.mark.parametrize("by", ["keys", "mouse"])
+def test_every_control_without_python(view, by):
+    Driver(view, by == "keys").everything()
 
 
 def test_maps_equal_numpy_in_a_dozen_states(view, explorer):
@@ -284,31 +290,8 @@ def test_maps_are_saved(view, explorer):
     assert download.value.suggested_filename.startswith("image-") and saved.shape[1] == 24 + 4 * 504 and saved.std() > 20
 
 
-PAINTED = """async ([label, moves, selector]) => {
-    const slider = [...document.querySelectorAll('.widget-slider')].find(node => node.querySelector('label').textContent === label)
-    const handle = slider.querySelector('.noUi-handle'), canvas = document.querySelector(selector), times = []
-    const look = () => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.reduce((sum, value, k) => sum + value * (k % 97), 0)
-    let same = 0
-    for (let k = 0; k < moves; k++) {
-        await new Promise(done => setTimeout(done, 20 * Math.random()))
-        const before = k % 10 ? 0 : look(), start = performance.now()
-        handle.dispatchEvent(new KeyboardEvent('keydown', { key: k % 20 < 10 ? 'ArrowLeft' : 'ArrowRight', bubbles: true }))
-        await new Promise(requestAnimationFrame)
-        await new Promise(done => { const channel = new MessageChannel(); channel.port1.onmessage = done; channel.port2.postMessage(0) })
-        times.push(performance.now() - start)
-        same += !(k % 10) && look() === before
-    }
-    return [times.sort((a, b) => a - b)[moves >> 1], same]
-}"""
-
-
 def test_a_moved_slider_is_painted_within_a_frame(view, record_property):
-    view.get_by_role("button", name="Display options").click()
-    for label, selector in (("opacity", ".moram-maps figure:nth-child(2) .moram-pixels"), ("threshold r", ".moram-curve")):
-        median, same = view.evaluate(PAINTED, [label, 60, selector])
-        record_property(label, median)
-        print(f"{label}: {median:.1f} ms from the key to the painted picture, median of 60")
-        assert same == 0 and median <= 32, label  # 16 on an idle machine; tests may share theirs
+    check_times(view, record_property)
 
 
 def test_500_moves_leave_no_memory_behind(view):
@@ -316,9 +299,9 @@ def test_500_moves_leave_no_memory_behind(view):
         view.evaluate("() => { for (let k = 0; k < 4; k++) globalThis.gc?.() }")
         return view.evaluate("performance.memory.usedJSHeapSize")
 
-    view.evaluate(PAINTED, ["threshold r", 60, ".moram-curve"])
+    view.evaluate(PAINTED, ["threshold r", 60, ""])
     before = used()
-    view.evaluate(PAINTED, ["threshold r", 500, ".moram-curve"])
+    view.evaluate(PAINTED, ["threshold r", 500, ""])
     grown = used() - before
     print(f"{grown / 1e3:.0f} kB more after 500 moves, of {before / 1e6:.1f} MB")
     assert grown < 1e6

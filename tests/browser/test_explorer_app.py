@@ -10,6 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
+from controls import Driver, check_times
 from PIL import Image
 
 MINE = """
@@ -86,6 +87,13 @@ def open_app(page, address):
     page.locator(".moram-pixels").first.wait_for()
 
 
+def find_negative(page):
+    "Show the picture that the measured controls change."
+    page.get_by_placeholder("a number, then Enter").fill("-0.78")
+    page.keyboard.press("Enter")
+    page.locator(".moram-head span").filter(has_text="target −0.7").wait_for()
+
+
 def upload(page, files):
     payload = [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files.items()]
     page.locator(".moram-view input[type=file]").set_input_files(payload)
@@ -120,6 +128,30 @@ def test_another_model_goes_on_where_the_one_before_was_left(page, app):
     page.wait_for_function("document.querySelector('.moram-curve').getAttribute('aria-valuenow') === '0'")
     assert page.locator(".moram-view").count() == 1 and not page.get_by_label("MoRAM", exact=True).is_checked()
     assert abs(float(target.search(page.locator(".moram-head span").inner_text())[1].replace("−", "-")) - before) < 0.02
+
+
+@pytest.mark.parametrize("by", ["keys", "mouse"])
+def test_every_control_in_voila(page, app, by):
+    open_app(page, app[0])
+    driver = Driver(page, by == "keys")
+    driver.everything()
+    driver.asking()
+
+
+def test_fits_a_screen_and_a_phone(page, app):
+    "All within 1000 px of height at 1400 px of width; stacked on a phone, maps first."
+    open_app(page, app[0])
+    assert page.evaluate("document.querySelector('.moram-explorer').getBoundingClientRect().bottom") <= 1000
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("document.documentElement.scrollWidth <= 390")
+    maps, side = (page.locator(name).bounding_box() for name in (".moram-view", ".moram-side"))
+    assert maps["y"] + maps["height"] <= side["y"] and side["x"] + side["width"] <= 390
+
+
+def test_a_moved_slider_is_painted_within_a_frame_in_voila(page, app, record_property):
+    open_app(page, app[0])
+    find_negative(page)
+    check_times(page, record_property)
 
 
 NEXT_PICTURES = """async moves => {
@@ -221,7 +253,16 @@ def test_a_closed_page_ends_its_python(page, app):
     page.wait_for_function("document.querySelector('.moram-head strong').textContent.endsWith('1')")
 
 
-def test_in_jupyterlab_by_keys(run_notebook):
+def test_every_control_in_jupyterlab(run_notebook, record_property):
+    page = run_notebook("app.ipynb")
+    find_negative(page)
+    check_times(page, record_property)
+    for keys in (True, False):
+        Driver(page, keys).everything()
+        Driver(page, keys).asking()
+
+
+def test_keys_of_jupyterlab_leave_the_cells_alone(run_notebook):
     page = run_notebook("explorer/02_view.ipynb")
     view = page.locator(".moram-view").first
     view.scroll_into_view_if_needed()
