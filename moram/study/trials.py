@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PURPOSES', 'TRIALS', 'PERTURBED', 'Trial', 'find_trials', 'fit_head', 'train_trial', 'score_trial', 'run_trials',
-           'read_trials', 'untrained', 'training_seconds']
+           'read_trials', 'draw_kept_maps', 'untrained', 'training_seconds']
 
-# %% ../../nbs/study/05_trials.ipynb #5f918f08
+# %% ../../nbs/study/05_trials.ipynb #4861926e
 import copy
 import json
 import os
@@ -18,19 +18,22 @@ from pathlib import Path
 
 import torch
 import xarray as xr
+from matplotlib.figure import Figure
 from torch import nn
 from tqdm.auto import tqdm
 
 from ..dataset import RectangleDataset, RegionDataset
 from ..model import VGG16GAP, load_model, load_pretrained, read_safetensors
+from ..plot import table1
 from ..regression import environment, score_rows
 from .digits import RotatedDigits, SlantedDigits
 from .network import ResNetGAP
 from .scene import MonsterBearings
 from .scorer import score_model
-from .scores import MAPS, RAM_RANDOM_LAYERS, RANDOM_LAYERS, model_card, read_scores, write_scores
+from .scores import KEPT_MAPS, MAPS, RAM, RAM_RANDOM_LAYERS, RANDOM_LAYERS, model_card, read_scores, write_scores
 from .shapes import DistractorShapes, HalfDifference, PositiveRectangles, ShapeAreas, SideDifference, SignedShapes
 from ..train import train, train_to_file
+from ..upsample import lanczos
 
 # %% ../../nbs/study/05_trials.ipynb #926069af
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ PURPOSES = {
     "frozen-halves-128": "left minus right on the features of rectangles-128",
 }
 
-# %% ../../nbs/study/05_trials.ipynb #53505bc1
+# %% ../../nbs/study/05_trials.ipynb #3957a056
 def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = RectangleDataset, pretrained: str | None = None, *,
             epochs: int = 2, start: str | None = None, frozen: str | None = None, network: Callable[..., nn.Module] = Trial.network,
             **arguments) -> Iterator[Trial]:
@@ -102,7 +105,7 @@ def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = Rectan
 TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
     *_family("rectangles-64", 3, pretrained="quarter-64", n=30_000, size=64),
     *_family("rectangles-128", 3, pretrained="quarter-128", n=30_000, size=128),
-    *_family("rectangles-224", 2, epochs=4, n=12_000, size=224),
+    *_family("rectangles-224", 2, epochs=3, n=12_000, size=224),
     *_family("residual-64", 2, epochs=3, network=ResNetGAP, n=15_000, size=64),
     *_family("residual-hidden-64", 2, epochs=3, network=partial(ResNetGAP, hidden=64), n=15_000, size=64),
     *_family("inverted-64", 3, n=30_000, size=64, foreground=0.0, background=1.0),
@@ -254,6 +257,20 @@ def read_trials(
     if not trials:
         raise FileNotFoundError(f"{folder}: no table of a trial; `moram claims --train` makes them")
     return {trial.name: read_scores(_table(trial, folder)) for trial in trials}
+
+# %% ../../nbs/study/05_trials.ipynb #b33b1667
+def draw_kept_maps(
+    scores: xr.Dataset,  # of a trial
+    targets: Iterable[float],  # the nearest kept pictures are shown
+    names: Iterable[str] = KEPT_MAPS,  # maps, some of `KEPT_MAPS`
+) -> Figure:  # a row for each target, on one scale: the picture, then the maps; RAM's with its sign
+    "Pictures of a trial with their kept maps."
+    shown = scores.isel(picture=slice(scores.sizes["shown"]))
+    rows = [int(abs(shown["target"] - target).argmin("picture")) for target in targets]
+    images = TRIALS[scores.attrs["trial"]].dataset().images(shown["picture"].values[rows])
+    maps = {name: lanczos(torch.tensor(scores["grid_map"].sel(kept_map=name).values[rows]), tuple(images.shape[2:])) for name in names}
+    styles = {name: (values, "signed" if name == RAM else "magnitude") for name, values in maps.items()}
+    return table1(images, [f"y = {shown['target'].values[row]:.2f}" for row in rows], styles, unit="")
 
 # %% ../../nbs/study/05_trials.ipynb #3c02902d
 def untrained(
