@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Features', 'capture', 'find_head', 'Pass', 'run_pass', 'changed_cells', 'check_token_order']
 
-# %% ../nbs/03_capture.ipynb #6bcef8c7
+# %% ../nbs/03_capture.ipynb #1cc24a09
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import torch
 from torch import Tensor, nn
 
-from .grid import Call, Tokens, apply_reshape, channel_axis, count_prefix_tokens, find_grid, watched
+from .grid import Call, Tokens, apply_reshape, channel_axis, count_prefix_tokens, find_grid, may_tell, watched
 from .inputs import MoramWarning, check_images, check_inputs, check_output, find_picture, map_tensors, run_model, select_output  # noqa: F401
 from .path import TailPath, path_contributions
 from .twin import eval_twin, find_module, layer_name  # noqa: F401
@@ -154,14 +154,15 @@ def _gradients(outputs: Tensor, k: int, leaf: Tensor) -> Tensor | None:
             raise ValueError("model: it uses torch.utils.checkpoint with use_reentrant=True, which gives no gradients of parts; set it to False") from error
         raise
 
-# %% ../nbs/03_capture.ipynb #5d32c301
+# %% ../nbs/03_capture.ipynb #96045bc4
 def _run(path: TailPath, images: Any, output: Any, reshape: Callable | None, grad: bool) -> tuple[Tensor, bool, Callable]:
     "The outputs [rows, K], whether it is one by itself, and the function that gives the layer's grid."
     picture, module = find_picture(images), path.names[path.name]
     dims, path.calls, path.earlier = picture.ndim - 2, 0, []
     told = reshape is not None or channel_axis(Call("", module, picture.shape)) == 1
     twin = path.names[""]
-    with torch.inference_mode(False), torch.set_grad_enabled(grad), watched({} if told else dict(twin.named_modules())) as calls:
+    asked = {} if told else {name: m for name, m in twin.named_modules() if m is module or may_tell(m)}
+    with torch.inference_mode(False), torch.set_grad_enabled(grad), watched(asked) as calls:
         handle = module.register_forward_hook(path, prepend=True)
         try:
             out = _run_tail(path, images)
@@ -170,7 +171,8 @@ def _run(path: TailPath, images: Any, output: Any, reshape: Callable | None, gra
     _check_calls(path, len(picture))
     if not told:
         position = max(i for i, call in enumerate(calls) if call.module is module)
-        reshape = find_grid(calls, position, picture.shape[2:], count_prefix_tokens(twin))
+        prefix = count_prefix_tokens(twin) if len(calls[position].shape) == 3 else 0
+        reshape = find_grid(calls, position, picture.shape[2:], prefix)
     path.tokens = reshape if not told and isinstance(reshape, Tokens) else None
     with torch.inference_mode(False), torch.enable_grad():
         outputs = select_output(out, output, len(picture) * path.copies)
