@@ -66,6 +66,7 @@ var Scorer = {
 """
 WIDGET = "application/vnd.jupyter.widget-view+json"
 OPEN_LINES = 12  # longer code is folded
+COLUMN = 736  # px
 
 
 def directives(cell):
@@ -96,8 +97,8 @@ def alternative_text(cell, before):
 def kind_of_code(source, found, page):
     "What a fold is called: imports, tests, source or code; empty for code that stays open."
     lines = [line for line in source.splitlines() if line.strip()]
-    starts = re.findall(r"^[%\w]+", source, re.MULTILINE)  # the first word of each line that is not indented
-    if starts and set(starts) <= {"import", "from", "%matplotlib"}:
+    starts = re.findall(r"^(?:\w+|[^\s\w#)])", source, re.MULTILINE)  # the first word of each line that is not indented
+    if starts and set(starts) <= {"import", "from"}:
         return "Imports"
     if 2 * sum(word.startswith(("assert", "test")) for word in starts) >= len(starts) > 0 and "export" not in found:
         return "Tests"
@@ -110,7 +111,7 @@ def kind_of_code(source, found, page):
 
 def website_cell(cell, before, page):
     "A code cell as MyST-NB wants it: folded where it should be, its pictures described."
-    found, source = directives(cell), re.sub(r"^(#\|.*|%matplotlib inline)\n?", "", cell.source, flags=re.MULTILINE)
+    found, source = directives(cell), re.sub(r"^(#\||%matplotlib|%load_ext).*\n?", "", cell.source, flags=re.MULTILINE)
     tags = [f"remove-{part}" for name, part in (("echo", "input"), ("output", "output")) if found.get(name) == "false"]
     kind = kind_of_code(source, found, page)
     if kind and "remove-input" not in tags:
@@ -120,6 +121,15 @@ def website_cell(cell, before, page):
         cell.metadata["mystnb"]["image"] = {"alt": alternative_text(cell, before)}
     cell.source = source
     return cell
+
+
+def enlarge_drawing(output):
+    "A figure of 6 in, as wide as a notebook's may be, becomes as wide as the column of text."
+    drawing = output.get("data", {}).get("image/svg+xml")
+    if drawing:
+        sides = r'(?<= (?:width|height)=")([\d.]+)pt'  # of the whole: other lengths are in its own units
+        output["data"]["image/svg+xml"] = re.sub(sides, lambda found: f"{float(found[1]) / 72 / 6 * COLUMN:.0f}", drawing)
+    return output
 
 
 def move_links(markdown, page, target):
@@ -168,7 +178,7 @@ def website_notebook(path, page, target):
         elif cell.cell_type == "code":
             # Progress bars are not worth reading; widgets that need Python are dead here, and a still stands beside each.
             keep = [o for o in cell.outputs if o.get("name") != "stderr" and (live or WIDGET not in o.get("data", {}))]
-            cell.outputs = keep
+            cell.outputs = [enlarge_drawing(output) for output in keep]
             cell = website_cell(cell, before, page)
         else:
             cell.source = move_links(cell.source, page, target)

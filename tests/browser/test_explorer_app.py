@@ -10,8 +10,12 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 from controls import Driver, check_times
 from PIL import Image
+
+from moram.model import load_pretrained
+from moram.pictures import open_picture, picture_tensor
 
 MINE = """
 from torch import nn
@@ -179,10 +183,15 @@ def test_a_new_picture_is_painted_soon(page, app, record_property):
 
 def test_an_upload_leaves_nothing_of_the_picture_before(page, app):
     open_app(page, app[0])
+    model = load_pretrained("quarter-128")
     for name, content in good_pictures().items():
         upload(page, {name: content})
         page.locator(".moram-head strong").filter(has_text=f"upload {name}").wait_for()
-        assert "target" not in page.locator(".moram-head span").inner_text() and page.locator(".moram-alert").inner_text() == ""
+        about = page.locator(".moram-head span").inner_text()
+        assert "target" not in about and page.locator(".moram-alert").inner_text() == ""
+        with torch.no_grad():  # one photo gets one prediction everywhere
+            prediction = model(picture_tensor(open_picture(content, name), 128, "pad")[None]).item()
+        assert abs(float(re.search(r"prediction ([−\d.]+)", about)[1].replace("−", "-")) - prediction) < 0.006 * abs(prediction), name
         assert page.get_by_text("No true region is known for this picture").is_visible() and not page.locator(".moram-curve").is_visible()
     # The wide picture is not squashed: black above and below.
     row = page.locator(".moram-pixels").first.evaluate("canvas => [8, 64].map(y => canvas.getContext('2d').getImageData(64, y, 1, 1).data[0])")
@@ -241,9 +250,9 @@ def test_your_own_model_and_pictures(page, start, tmp_path_factory):
     assert size == [48, 64] and "shown stretched from" in page.locator(".moram-head").inner_text()
 
 
-def test_a_closed_page_ends_its_python(page, app):
+def test_twenty_reloads_leave_one_kernel(page, app):
     address, server = app
-    for _ in range(3):
+    for _ in range(20):
         open_app(page, address)
     deadline = time.monotonic() + 90
     while kernels(server) > 1 and time.monotonic() < deadline:

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import nbformat
 import pytest
+from controls import Driver
 
 from docs.build import NOTEBOOKS, cards, directives, has_picture
 
@@ -132,6 +133,25 @@ def test_search_finds(page, site_address, words, home):
     page.locator(".search-summary", has_text=re.compile("finished|found", re.IGNORECASE)).wait_for()
     links = page.locator("ul.search li > a").evaluate_all("links => links.map(link => link.href)")
     assert any(home in unquote(link) for link in links[:3]), links[:5]
+
+
+def test_the_explorer_works_offline(page, site_address):
+    "Every control, with the network gone."
+    page.goto(f"{site_address}/try.html")
+    page.locator(".moram-pixels").first.wait_for()
+    page.context.set_offline(True)
+    Driver(page, keys=True).everything()
+    page.context.set_offline(False)
+
+
+def test_figures_are_drawings(page, site_address):
+    "Sharp on any screen; what is as wide as a notebook allows, 6 in, is as wide as the text."
+    page.goto(f"{site_address}/06_metric.html")
+    for figure in page.locator(".cell_output img").all():
+        assert figure.get_attribute("src").endswith(".svg")
+    page.goto(f"{site_address}/00_dataset.html")
+    column = page.locator(".content p").first.bounding_box()["width"]
+    assert abs(page.locator(".cell_output img").first.bounding_box()["width"] / column - 1) < 0.1
 
 
 def test_formulas_are_drawn(page, site_address):
