@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# %% ../nbs/02a_twin.ipynb #16a82657
+# %% ../nbs/02a_twin.ipynb #5a1eedbf
 _OWN_DICTIONARIES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
-                     "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks")
-_HOOKS = _OWN_DICTIONARIES[3:]
+                     "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs")
+_HOOKS, _LEFT_OUT = _OWN_DICTIONARIES[3:], ("_backward_hooks", "_backward_pre_hooks")
 _PLAIN = nn.Module().__dict__.keys() | {"_compiled_call_impl"}  # what every module has
 
 
@@ -52,7 +52,7 @@ def _name_all(module: nn.Module, name: str, twins: dict[int, Any], names: dict[s
         if child is not None:
             _name_all(child, f"{name}.{part}" if name else part, twins, names)
 
-# %% ../nbs/02a_twin.ipynb #88a87721
+# %% ../nbs/02a_twin.ipynb #c87043b6
 def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
@@ -70,12 +70,24 @@ def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     for name in _OWN_DICTIONARIES:
         if name in twin.__dict__:
             twin.__dict__[name] = twin.__dict__[name].copy()
-    twin.__dict__.update(training=False, _compiled_call_impl=None)
+    twin.__dict__.update(training=False, _compiled_call_impl=None, **{name: OrderedDict() for name in _LEFT_OUT})
+    twin._buffers.update(_own_buffers(module, twins))
     for name, child in module._modules.items():
         twin._modules[name] = None if child is None else _twin_module(child, twins)
     for name in module.__dict__.keys() - _PLAIN:
         twin.__dict__[name] = _twin_value(module.__dict__[name], twins)
     return twin
+
+# %% ../nbs/02a_twin.ipynb #643cd75c
+def _own_buffers(module: nn.Module, twins: dict[int, Any]) -> dict[str, Tensor]:
+    "Copies of the buffers that a forward pass may write to: all but those of PyTorch's norms."
+    if isinstance(module, torch.nn.modules.batchnorm._NormBase):
+        return {}
+    with torch.inference_mode(False), torch.no_grad():
+        for t in module._buffers.values():
+            if t is not None and id(t) not in twins:
+                twins[id(t)] = t.clone()
+    return {name: twins[id(t)] for name, t in module._buffers.items() if t is not None}
 
 # %% ../nbs/02a_twin.ipynb #6bfd930e
 def unwrap(
@@ -87,10 +99,12 @@ def unwrap(
     inner = None if isinstance(module, torch.jit.ScriptModule) else module._modules.get("_orig_mod")
     return module if inner is None else inner
 
-# %% ../nbs/02a_twin.ipynb #99b07526
+# %% ../nbs/02a_twin.ipynb #96b4c4db
 def _twin_value(value: Any, twins: dict[int, Any]) -> Any:
     "The value itself, or a copy in which each module is replaced by its twin."
-    if value is None or isinstance(value, (bool, int, float, str, bytes, Tensor, type, torch.dtype, torch.device)):
+    if isinstance(value, Tensor):
+        return twins.get(id(value), value)  # perhaps a buffer too
+    if value is None or isinstance(value, (bool, int, float, str, bytes, type, torch.dtype, torch.device)):
         return value
     if isinstance(value, nn.Module):
         return _twin_module(value, twins)
