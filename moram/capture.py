@@ -154,7 +154,7 @@ def _gradients(outputs: Tensor, k: int, leaf: Tensor) -> Tensor | None:
             raise ValueError("model: it uses torch.utils.checkpoint with use_reentrant=True, which gives no gradients of parts; set it to False") from error
         raise
 
-# %% ../nbs/03_capture.ipynb #96045bc4
+# %% ../nbs/03_capture.ipynb #56bafd0f
 def _run(path: TailPath, images: Any, output: Any, reshape: Callable | None, grad: bool) -> tuple[Tensor, bool, Callable]:
     "The outputs [rows, K], whether it is one by itself, and the function that gives the layer's grid."
     picture, module = find_picture(images), path.names[path.name]
@@ -176,7 +176,7 @@ def _run(path: TailPath, images: Any, output: Any, reshape: Callable | None, gra
     path.tokens = reshape if not told and isinstance(reshape, Tokens) else None
     with torch.inference_mode(False), torch.enable_grad():
         outputs = select_output(out, output, len(picture) * path.copies)
-        _check_rows(out, path.leaf)
+        _check_rows(path, outputs if callable(output) else out, callable(output))
         _warn_calls(path, outputs)
         return outputs[:, None] if outputs.ndim == 1 else outputs, outputs.ndim == 1, lambda rows: apply_reshape(reshape, rows, dims)
 
@@ -192,7 +192,7 @@ def _run_tail(path: TailPath, images: Any) -> Any:
                          "a branch bypasses the layer, or the batch size is fixed. Choose a layer that everything passes through, such as a "
                          f"whole block's output, or find_layer's ({error})") from error
 
-# %% ../nbs/03_capture.ipynb #02ad5c09
+# %% ../nbs/03_capture.ipynb #a850678d
 def _check_calls(path: TailPath, n: int) -> None:
     "ValueError or a warning unless the layer ran once, on the pictures."
     if not path.calls:
@@ -212,22 +212,30 @@ def _warn_calls(path: TailPath, outputs: Tensor) -> None:
                           "runs once", MoramWarning, stacklevel=5)
 
 
-def _check_rows(out: Any, leaf: Tensor) -> None:
-    "ValueError for a square output whose first row belongs to several pictures: [K, N] with K = N."
-    if isinstance(out, Tensor) and out.ndim == 2 and len(out) == out.shape[1] == len(leaf) > 1 and out.requires_grad:
-        gradient = torch.autograd.grad(out[0].sum(), leaf, retain_graph=True, allow_unused=True)[0]
+def _check_rows(path: TailPath, out: Any, made: bool) -> None:
+    "ValueError where row 0 belongs to several pictures: a square output, [K, N] with K = N, or what a user's function made."
+    if not isinstance(out, Tensor) or not out.requires_grad or len(path.leaf) == 1 or _normalises_by_batch(path) is not None:
+        return
+    if made or (out.ndim == 2 and len(out) == out.shape[1] == len(path.leaf)):
+        gradient = torch.autograd.grad(out[0].sum(), path.leaf, retain_graph=True, allow_unused=True)[0]
         if gradient is not None and gradient[1:].any():
-            raise ValueError(f"model: row 0 of its output {list(out.shape)} depends on other pictures than the first; is it [K, N]? Return [N, K]")
+            whose = "output: row 0 of what the function gives," if made else "model: row 0 of its output"
+            raise ValueError(f"{whose} {list(out.shape)} depends on other pictures than the first; is it [K, N]? Return [N, K]")
 
-# %% ../nbs/03_capture.ipynb #65e4ec07
+
+def _normalises_by_batch(path: TailPath) -> str | None:
+    "The first batch norm without statistics of its own, in which pictures change each other."
+    norms = ((name, module) for name, module in path.names.items() if isinstance(module, nn.modules.batchnorm._BatchNorm))
+    return next((name for name, module in norms if module.running_mean is None), None)
+
+# %% ../nbs/03_capture.ipynb #454cb3a9
 _TAILS: WeakKeyDictionary[nn.Module, set[str]] = WeakKeyDictionary()  # layers that were tried with two pictures
 
 
 def _check_tail(model: nn.Module, path: TailPath, images: Any) -> None:
     "ValueError where the path along the batch axis would change the predictions, or not reach them."
-    for name, module in path.names.items():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
-            raise ValueError(f"contributions: {name!r} normalises by the batch, so pictures change each other; use track_running_stats=True")
+    if (name := _normalises_by_batch(path)) is not None:
+        raise ValueError(f"contributions: {name!r} normalises by the batch, so pictures change each other; use track_running_stats=True")
     if len(find_picture(images)) > 1 or path.name in _TAILS.get(model, ()):
         return
     doubled = map_tensors(images, lambda tensor: tensor if tensor.ndim == 0 else torch.cat([tensor, tensor]))

@@ -87,7 +87,7 @@ def _apply(method: Method, features: Features) -> tuple[Tensor, Tensor, Tensor |
         raise ValueError(f"method: expected {method.label} to give a map {[n, *grid]} of Features, got {got}")
     return cells, features.predictions, features.reference, features.remainder
 
-# %% ../nbs/11_explanation.ipynb #0c4fcb8c
+# %% ../nbs/11_explanation.ipynb #f5d6ae68
 def _warn(explanation: Explanation, passed: Pass) -> None:
     "Say where maps may not mean what one would think."
     cells, method, n = explanation.cells.detach(), explanation.method, len(explanation.predictions)
@@ -99,6 +99,8 @@ def _warn(explanation: Explanation, passed: Pass) -> None:
     if empty:
         _say(f"maps: {empty} of {n} are zero everywhere, {where}: nothing there moves the prediction (dead or clamped units, a saturated output), "
              "or the method cuts off all there is; try method='grad_ram', and another layer")
+    if passed.activations[0, 0].numel() == 1:
+        _say(f"maps: the grid has one cell {where}, so a map says nothing about places; choose a layer before the pooling")
     if not method.signed_activations and (passed.activations < 0).any():
         share = (passed.activations < 0).float().mean()
         _say(f"activations: {share:.0%} are negative {where}, so the map of {method.label} is no magnitude; method='contribution_modulus' is one")

@@ -6,11 +6,12 @@
 __all__ = ['MoramWarning', 'all_finite', 'check_images', 'find_picture', 'map_tensors', 'convolution_dims', 'check_inputs',
            'run_model', 'likely_reason', 'check_output', 'column_indices', 'select_output']
 
-# %% ../nbs/02c_inputs.ipynb #fa7ebe02
+# %% ../nbs/02c_inputs.ipynb #d270810a
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from .grid import is_convolution
@@ -26,7 +27,7 @@ def all_finite(
     "Whether none is NaN or infinite: a finite sum says so in a tenth of the time, unless values are so large that it overflows."
     return bool(values.sum().isfinite() or values.isfinite().all())
 
-# %% ../nbs/02c_inputs.ipynb #c62d3a8e
+# %% ../nbs/02c_inputs.ipynb #8a0f3aa9
 def check_images(
     images: Tensor,  # hopefully [N, C, H, W], float, finite
     dims: int = 2,  # spatial axes: 1 for signals, 2 for images, 3 for volumes
@@ -43,6 +44,9 @@ def check_images(
         raise ValueError(f"{name}: expected floats, got {images.dtype}; for bytes use {name}.float() / 255")
     if images.numel() == 0:
         raise ValueError(f"{name}: expected at least one image, got an empty batch {list(images.shape)}")
+    if images.is_meta or images.layout != torch.strided:
+        what = "on the meta device, without numbers" if images.is_meta else f"{images.layout}; use {name}.to_dense()"
+        raise ValueError(f"{name}: expected a dense tensor of numbers, got one {what}")
     if not all_finite(images):
         raise ValueError(f"{name}: {(~images.isfinite()).sum()} of {images.numel()} values are NaN or infinite; clean the images first")
 
@@ -80,7 +84,7 @@ def convolution_dims(
     sizes = [m.kernel_size for m in model.modules() if is_convolution(m)]
     return max((len(size) for size in sizes if isinstance(size, tuple)), default=None)
 
-# %% ../nbs/02c_inputs.ipynb #53ee74da
+# %% ../nbs/02c_inputs.ipynb #d1a72d85
 def check_inputs(
     model: nn.Module,  # any model
     images: Tensor | Sequence | Mapping,  # one input, or several
@@ -88,6 +92,8 @@ def check_inputs(
 ) -> None:
     "ValueError (or TypeError) unless there is a picture for this model, and as many rows in every input."
     picture = find_picture(images)
+    if isinstance(images, list) and len({part.shape if isinstance(part, Tensor) else None for part in images}) == 1 and picture.ndim == 3:
+        raise ValueError(f"{name}: a list means several inputs; for {len(images)} pictures use torch.stack({name})")
     dims = convolution_dims(model) or (picture.ndim - 2 if isinstance(picture, Tensor) and 3 <= picture.ndim <= 5 else 2)
     check_images(picture, dims, name)
     parts = images.values() if isinstance(images, Mapping) else images if isinstance(images, (tuple, list)) else ()
@@ -160,7 +166,7 @@ def column_indices(
             raise ValueError(f"output: the model has {columns} outputs, 0 to {columns - 1}; got {i}")
     return wanted
 
-# %% ../nbs/02c_inputs.ipynb #b79b2f4a
+# %% ../nbs/02c_inputs.ipynb #1c8573b8
 def select_output(
     out: Any,  # what the model returned
     output: int | Sequence[int] | str | Callable,  # an index, several, "all", or a function of `out`
@@ -173,7 +179,7 @@ def select_output(
     if isinstance(out, Tensor) and out.ndim == 0 and n == 1:
         out = out[None]  # a model that squeezes its output
     shape = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
-    if not isinstance(out, Tensor) or out.ndim not in (1, 2) or len(out) != n:
+    if not isinstance(out, Tensor) or out.ndim not in (1, 2) or len(out) != n or out.numel() == 0:
         who, way = ("output", "let the function return just that") if callable(output) else ("model", _way_to_numbers(out))
         raise ValueError(f"{who}: expected a number per image, [{n}] or [{n}, K], got {shape}; {way}")
     if not out.is_floating_point():
