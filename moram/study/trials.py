@@ -92,22 +92,22 @@ PURPOSES = {
     "frozen-halves-128": "left minus right on the features of rectangles-128",
 }
 
-# %% ../../nbs/study/05_trials.ipynb #3957a056
+# %% ../../nbs/study/05_trials.ipynb #fe61fee7
 def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = RectangleDataset, pretrained: str | None = None, *,
             epochs: int = 2, start: str | None = None, frozen: str | None = None, network: Callable[..., nn.Module] = Trial.network,
-            **arguments) -> Iterator[Trial]:
+            batch_size: int = Trial.batch_size, **arguments) -> Iterator[Trial]:
     "Trials of one family; the shipped weights, if there are any, are those of seed 0."
     for seed in range(seeds):
         yield Trial(family, seed, data, arguments, epochs, network, pretrained if seed == 0 else None, start,
-                    frozen and f"{frozen}-seed{seed}")
+                    frozen and f"{frozen}-seed{seed}", batch_size)
 
 
 TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
     *_family("rectangles-64", 3, pretrained="quarter-64", n=30_000, size=64),
     *_family("rectangles-128", 3, pretrained="quarter-128", n=30_000, size=128),
     *_family("rectangles-224", 2, epochs=3, n=12_000, size=224),
-    *_family("residual-64", 2, epochs=3, network=ResNetGAP, n=15_000, size=64),
-    *_family("residual-hidden-64", 2, epochs=3, network=partial(ResNetGAP, hidden=64), n=15_000, size=64),
+    *_family("residual-64", 2, epochs=3, network=ResNetGAP, batch_size=64, n=15_000, size=64),
+    *_family("residual-hidden-64", 2, epochs=3, network=partial(ResNetGAP, hidden=64), batch_size=64, n=15_000, size=64),
     *_family("inverted-64", 3, n=30_000, size=64, foreground=0.0, background=1.0),
     *_family("positive-64", 3, PositiveRectangles, n=30_000, size=64),
     *_family("signed-64", 3, SignedShapes, n=30_000, size=64),
