@@ -266,7 +266,7 @@ def print_verdicts(
     for verdict in judge_paper(read_trials(tables)):
         typer.echo(f"{verdict.claim}: {verdict.verdict}. {verdict.evidence}")
 
-# %% ../nbs/12_cli.ipynb #9221c32d
+# %% ../nbs/12_cli.ipynb #ea007698
 @app.command("claims")
 def claims_command(
     only: Annotated[list[str] | None, typer.Option(help="A trial or a family of them; may be given several times. All by default.")] = None,
@@ -295,6 +295,9 @@ def claims_command(
         if missing:
             note(f"not trained: {', '.join(missing)}; give --train to train them")
         elif only is None:
+            from moram.study.robustness import run_robustness
+
+            run_robustness(weights, tables)
             print_verdicts(tables)
 
 # %% ../nbs/12_cli.ipynb #5b4a0e4b
