@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# %% ../nbs/02a_twin.ipynb #5a1eedbf
+# %% ../nbs/02a_twin.ipynb #9620486d
 _OWN_DICTIONARIES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
                      "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs")
 _HOOKS, _LEFT_OUT = _OWN_DICTIONARIES[3:], ("_backward_hooks", "_backward_pre_hooks")
 _PLAIN = nn.Module().__dict__.keys() | {"_compiled_call_impl"}  # what every module has
+_ATOMS = frozenset({type(None), bool, int, float, str, bytes, torch.dtype, torch.device})  # types of values that hold nothing else
 
 
 def eval_twin(
@@ -52,7 +53,7 @@ def _name_all(module: nn.Module, name: str, twins: dict[int, Any], names: dict[s
         if child is not None:
             _name_all(child, f"{name}.{part}" if name else part, twins, names)
 
-# %% ../nbs/02a_twin.ipynb #c87043b6
+# %% ../nbs/02a_twin.ipynb #c738b626
 def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
@@ -75,13 +76,15 @@ def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     for name, child in module._modules.items():
         twin._modules[name] = None if child is None else _twin_module(child, twins)
     for name in module.__dict__.keys() - _PLAIN:
-        twin.__dict__[name] = _twin_value(module.__dict__[name], twins)
+        value = module.__dict__[name]
+        if not (type(value) in _ATOMS or (type(value) is tuple and _ATOMS.issuperset(map(type, value)))):
+            twin.__dict__[name] = _twin_value(value, twins)
     return twin
 
-# %% ../nbs/02a_twin.ipynb #643cd75c
+# %% ../nbs/02a_twin.ipynb #9a2e76a7
 def _own_buffers(module: nn.Module, twins: dict[int, Any]) -> dict[str, Tensor]:
     "Copies of the buffers that a forward pass may write to: all but those of PyTorch's norms."
-    if isinstance(module, torch.nn.modules.batchnorm._NormBase):
+    if not module._buffers or isinstance(module, torch.nn.modules.batchnorm._NormBase):
         return {}
     with torch.inference_mode(False), torch.no_grad():
         for t in module._buffers.values():
@@ -89,22 +92,23 @@ def _own_buffers(module: nn.Module, twins: dict[int, Any]) -> dict[str, Tensor]:
                 twins[id(t)] = t.clone()
     return {name: twins[id(t)] for name, t in module._buffers.items() if t is not None}
 
-# %% ../nbs/02a_twin.ipynb #6bfd930e
+# %% ../nbs/02a_twin.ipynb #d505fbdd
 def unwrap(
     module: nn.Module,  # any module
 ) -> nn.Module:
     "The module inside torch.compile's, DataParallel's or DistributedDataParallel's wrapper, or the module itself."
-    if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+    if "module" in module._modules and isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return module.module
-    inner = None if isinstance(module, torch.jit.ScriptModule) else module._modules.get("_orig_mod")
-    return module if inner is None else inner
+    if "_orig_mod" in module._modules and not isinstance(module, torch.jit.ScriptModule):
+        return module._modules["_orig_mod"]
+    return module
 
-# %% ../nbs/02a_twin.ipynb #96b4c4db
+# %% ../nbs/02a_twin.ipynb #34b1a6e2
 def _twin_value(value: Any, twins: dict[int, Any]) -> Any:
     "The value itself, or a copy in which each module is replaced by its twin."
     if isinstance(value, Tensor):
         return twins.get(id(value), value)  # perhaps a buffer too
-    if value is None or isinstance(value, (bool, int, float, str, bytes, type, torch.dtype, torch.device)):
+    if type(value) in _ATOMS or isinstance(value, type):
         return value
     if isinstance(value, nn.Module):
         return _twin_module(value, twins)
@@ -182,7 +186,7 @@ def _point_hooks(twin: nn.Module, twins: dict[int, Any]) -> None:
                     if not isinstance(hook, bool):
                         hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
 
-# %% ../nbs/02a_twin.ipynb #205d5fc7
+# %% ../nbs/02a_twin.ipynb #3a4f9565
 def check_model(
     model: nn.Module,  # hopefully one that Python runs, with its weights
 ) -> None:
@@ -198,10 +202,12 @@ def check_model(
 
 def _check_tensors(module: nn.Module) -> None:
     "ValueError for a module without numbers."
-    for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+    for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
+        if tensor is None:
+            continue
         if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
             raise ValueError(f"model: {name} of a {type(module).__name__} has no shape yet (a lazy module); run the model once on a batch of images")
-        if tensor is not None and tensor.is_meta:
+        if tensor.is_meta:
             raise ValueError(f"model: {name} of a {type(module).__name__} is on the meta device and holds no numbers; load the weights first")
 
 # %% ../nbs/02a_twin.ipynb #6941e2b3
