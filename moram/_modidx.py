@@ -364,6 +364,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                              'moram.model.load_model': ('model.html#load_model', 'moram/model.py'),
                              'moram.model.load_pretrained': ('model.html#load_pretrained', 'moram/model.py'),
                              'moram.model.load_weights': ('model.html#load_weights', 'moram/model.py'),
+                             'moram.model.locked': ('model.html#locked', 'moram/model.py'),
                              'moram.model.pretrained_names': ('model.html#pretrained_names', 'moram/model.py'),
                              'moram.model.read_safetensors': ('model.html#read_safetensors', 'moram/model.py'),
                              'moram.model.save_model': ('model.html#save_model', 'moram/model.py'),
