@@ -4,14 +4,13 @@
 
 # %% auto #0
 __all__ = ['explain_batch', 'pack_maps', 'unpack_maps', 'fingerprint', 'describe_run', 'settle_manifest', 'explain_rows',
-           'write_shard', 'shard_rows', 'locked', 'explain_dataset', 'Explained', 'Explanations', 'open_explanations']
+           'write_shard', 'shard_rows', 'explain_dataset', 'Explained', 'Explanations', 'open_explanations']
 
-# %% ../nbs/11c_bulk.ipynb #39a4950d
+# %% ../nbs/11c_bulk.ipynb #5004b5e6
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,7 @@ import safetensors
 import safetensors.torch
 import torch
 from accelerate import PartialState
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
@@ -30,7 +29,7 @@ from . import __version__
 from .capture import capture
 from .layers import find_layer
 from .methods import find_method, lowering, raising
-from .model import write_atomically
+from .model import locked, write_atomically
 from .upsample import lanczos
 
 # %% ../nbs/11c_bulk.ipynb #fc58bf30
@@ -128,7 +127,7 @@ class _Numbered(Dataset):
 def _by_column(items: list[tuple]) -> tuple:
     return tuple(zip(*items))
 
-# %% ../nbs/11c_bulk.ipynb #2833dc5e
+# %% ../nbs/11c_bulk.ipynb #6669136c
 def explain_rows(
     work: Callable[[dict], dict],  # `explain_batch` with all but the batch filled in
     dataset: Dataset,  # gives image [C, H, W], or (image, target), by number
@@ -138,7 +137,7 @@ def explain_rows(
 ) -> Iterator[dict]:  # of each batch: "row", "target", "height", "width" and what `explain_batch` adds; "unread": row -> the reason
     "Explain some rows of a data set, a batch at a time."
     batches = DataLoader(Subset(_Numbered(dataset), rows), batch_size, num_workers=workers, collate_fn=_by_column)
-    for numbers, images, targets in batches:
+    for numbers, images, targets in _loaded(batches):
         read = [place for place, image in enumerate(images) if isinstance(image, Tensor)]
         unread = {numbers[place]: image for place, image in enumerate(images) if isinstance(image, str)}
         if not read:
@@ -148,6 +147,17 @@ def explain_rows(
         n, (height, width) = len(read), pictures.shape[2:]
         about = {"row": np.array(numbers)[read], "target": np.array(targets, dtype=float)[read], "height": np.full(n, height), "width": np.full(n, width)}
         yield work({"image": pictures, **about}) | {"unread": unread}
+
+# %% ../nbs/11c_bulk.ipynb #69239341
+def _loaded(batches: Iterable[tuple]) -> Iterator[tuple]:
+    "The batches. OSError when a process that loads them dies."
+    try:
+        yield from batches
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise OSError("dataset: a process that loads pictures died (killed, or out of memory?); what is finished stays: run the same again, "
+                      "perhaps with fewer workers") from error
 
 # %% ../nbs/11c_bulk.ipynb #1dfa5094
 def write_shard(
@@ -170,7 +180,7 @@ def write_shard(
     table = table.assign(name=[names[i] for i in table["row"]] if names else table["row"].astype(int).astype(str), shard=shard)
     write_atomically(out / f"table-{shard:05d}.parquet", table.to_parquet(index=False))
 
-# %% ../nbs/11c_bulk.ipynb #fde001ff
+# %% ../nbs/11c_bulk.ipynb #93c9646c
 def _first_image(dataset: Dataset) -> Tensor:  # [C, H, W]
     "The first of ten that can be read. ValueError when none can."
     first = [image for _, image, _ in map(_Numbered(dataset).__getitem__, range(min(10, len(dataset))))]
@@ -183,19 +193,6 @@ def _first_image(dataset: Dataset) -> Tensor:  # [C, H, W]
 def shard_rows(dataset: Dataset, shard: int, shard_size: int) -> range:
     "The rows of a shard; the last one may be shorter."
     return range(shard * shard_size, min((shard + 1) * shard_size, len(dataset)))
-
-
-@contextmanager
-def locked(
-    path: Path,  # of the lock; removed when done
-) -> Iterator[None]:
-    "Hold a lock that ends with its process. ValueError when another process holds it."
-    try:
-        with FileLock(path, timeout=0):
-            yield
-            path.unlink(missing_ok=True)
-    except Timeout as error:
-        raise ValueError(f"{path.parent}: another command is writing here; wait until it has ended, or choose another folder") from error
 
 # %% ../nbs/11c_bulk.ipynb #a1c1fa85
 def explain_dataset(

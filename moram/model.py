@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['VGG16_CHANNELS', 'vgg16_features', 'initialize_weights', 'VGG16GAP', 'eval_mode', 'from_vgg16', 'write_atomically',
-           'check_new_file', 'write_safetensors', 'read_safetensors', 'save_model', 'load_model', 'pretrained_names',
-           'load_pretrained', 'load_weights']
+           'check_new_file', 'locked', 'write_safetensors', 'read_safetensors', 'save_model', 'load_model',
+           'pretrained_names', 'load_pretrained', 'load_weights']
 
 # %% ../nbs/01_model.ipynb #1c07df8b
 import errno
@@ -174,7 +174,7 @@ def _alive(pid: int) -> bool:
         pass
     return True
 
-# %% ../nbs/01_model.ipynb #4ce78989
+# %% ../nbs/01_model.ipynb #12bb53cc
 def check_new_file(
     path: str | os.PathLike,  # to be written later; folders above it are made
     overwrite: bool = False,  # whether a file may be there
@@ -191,6 +191,23 @@ def check_new_file(
             pass
     except OSError as error:
         raise OSError(f"{path}: can't be written ({error.strerror}); choose another place") from error
+
+# %% ../nbs/01_model.ipynb #5cb849bc
+@contextmanager
+def locked(
+    path: Path,  # of the lock; removed when done
+) -> Iterator[None]:
+    "Hold a lock that ends with its process. ValueError when another process holds it."
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(path, timeout=0):
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+    except Timeout as error:
+        raise ValueError(f"{path.parent}: another command is writing here; wait until it has ended, or choose another place") from error
 
 # %% ../nbs/01_model.ipynb #254215d5
 def write_safetensors(
