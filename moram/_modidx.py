@@ -453,6 +453,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                   'moram.regression.score_rows': ('regression.html#score_rows', 'moram/regression.py')},
             'moram.study.benchmarks': { 'moram.study.benchmarks._cpu_lines': ( 'study/benchmarks.html#_cpu_lines',
                                                                                'moram/study/benchmarks.py'),
+                                        'moram.study.benchmarks.aim_row': ('study/benchmarks.html#aim_row', 'moram/study/benchmarks.py'),
                                         'moram.study.benchmarks.describe_machine': ( 'study/benchmarks.html#describe_machine',
                                                                                      'moram/study/benchmarks.py'),
                                         'moram.study.benchmarks.median_and_spread': ( 'study/benchmarks.html#median_and_spread',

@@ -6,11 +6,12 @@
 __all__ = ['WARM_UP', 'PRESETS', 'BatchShares', 'start_accelerator', 'by_main', 'train', 'check_training', 'Preset',
            'find_preset', 'train_to_file', 'train_preset']
 
-# %% ../nbs/02_train.ipynb #05dac822
+# %% ../nbs/02_train.ipynb #54427f38
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Subset
 from tqdm.auto import tqdm
 
 from .dataset import RectangleDataset, RegionDataset, row_index
-from .model import VGG16GAP, check_new_file, read_safetensors, save_model, write_safetensors
+from .model import VGG16GAP, check_new_file, locked, read_safetensors, save_model, write_safetensors
 from .regression import bf16_pays, environment, match_predictions, pick_device, predict, regression_scores, score_rows  # noqa: F401
 
 if TYPE_CHECKING:  # slow to import, so each function that needs it does
@@ -237,7 +238,7 @@ def find_preset(
         raise ValueError(f"preset: expected one of {list(PRESETS)}, got {name!r}")
     return replace(PRESETS[name], **{field: value for field, value in overrides.items() if value is not None})
 
-# %% ../nbs/02_train.ipynb #7ba078b6
+# %% ../nbs/02_train.ipynb #1aa665dc
 def train_to_file(
     model: VGG16GAP,  # trained in place
     dataset: RegionDataset,  # that has `arguments`, for the card
@@ -256,7 +257,8 @@ def train_to_file(
     if not len(dataset.test):
         raise ValueError(f"dataset: no images to test on among {len(dataset)}; expected at least one")
     checkpoint = Path(path).with_suffix(".checkpoint.safetensors")
-    history = train(model, dataset, epochs, batch_size, lr, seed, device, checkpoint, progress)
+    with locked(Path(path).with_suffix(".lock")) if int(os.environ.get("RANK", 0)) == 0 else nullcontext():
+        history = train(model, dataset, epochs, batch_size, lr, seed, device, checkpoint, progress)
     accelerator, where = start_accelerator(device)
     recipe = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "warm_up": WARM_UP}
     model.card = {**card, "seed": seed, "dataset": dataset.arguments, "recipe": recipe,
