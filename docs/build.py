@@ -126,9 +126,9 @@ def website_cell(cell, before, page):
 def enlarge_drawing(output):
     "A figure of 6 in, as wide as a notebook's may be, becomes as wide as the column of text."
     drawing = output.get("data", {}).get("image/svg+xml")
-    if drawing:
-        sides = r'(?<= (?:width|height)=")([\d.]+)pt'  # of the whole: other lengths are in its own units
-        output["data"]["image/svg+xml"] = re.sub(sides, lambda found: f"{float(found[1]) / 72 / 6 * COLUMN:.0f}", drawing)
+    if drawing:  # the sides of the whole are in points; what is within has units of its own
+        drawing = re.sub(r' (width|height)="([\d.]+)pt"', lambda side: f' {side[1]}="{float(side[2]) / 72 / 6 * COLUMN:.0f}"', drawing)
+        output["data"]["image/svg+xml"] = drawing
     return output
 
 
