@@ -146,7 +146,7 @@ def report_photos(
     typer.echo(f"{out}: {len(rows)} maps, {len(skipped)} files skipped")
     raise typer.Exit(1 if skipped else 0)
 
-# %% ../nbs/12_cli.ipynb #82980de6
+# %% ../nbs/12_cli.ipynb #341acd1f
 @app.command("explain", help=EXPLAIN_HELP)
 def explain_command(
     photos: Annotated[list[Path], typer.Argument(help="Picture files, and folders of them.", metavar="PHOTO")],
@@ -165,6 +165,7 @@ def explain_command(
 ) -> None:
     with refusals():
         from moram.loading import find_parts
+        from moram.model import locked
         from moram.photos import draw_overlays, explain_folder, explain_photos, list_photos, write_predictions
         files, chosen, folder = list_photos(photos), parse_output(output), writable_folder(out)
         if model is None and weights is None:
@@ -172,10 +173,10 @@ def explain_command(
         network, prepared = find_parts(model, weights, prepare, parse_size(size), fit, device)
         if shards:
             return typer.echo(explain_folder(network, photos, folder, prepared, layer, method, chosen))
-        with noted_warnings():
+        with noted_warnings(), locked(folder / ".lock"):
             rows, skipped = explain_photos(network, files, folder, prepared, layer, method, chosen)
-        write_predictions(rows, folder)
-        draw_overlays(rows, folder, method, own_scale)
+            write_predictions(rows, folder)
+            draw_overlays(rows, folder, method, own_scale)
     report_photos(folder, rows, skipped)
 
 # %% ../nbs/12_cli.ipynb #33575926
@@ -226,7 +227,7 @@ def trained_weights(
         train_preset(find_preset(preset), path, seed, device)
     return str(path)
 
-# %% ../nbs/12_cli.ipynb #18026baf
+# %% ../nbs/12_cli.ipynb #e2344d9d
 @app.command("reproduce")
 def reproduce_command(
     out: Annotated[Path, OUT] = Path("moram-results"),
@@ -247,12 +248,13 @@ def reproduce_command(
       moram reproduce --out results
     """
     with refusals("study"):
+        from moram.model import locked
         from moram.study.reproduction import report, reproduce
 
-        folder = writable_folder(out)
-        if train:
-            weights = trained_weights(folder, preset, seed, device)
-        typer.echo(report(reproduce(weights, folder, images, device)))
+        with locked((folder := writable_folder(out)) / ".lock"):
+            if train:
+                weights = trained_weights(folder, preset, seed, device)
+            typer.echo(report(reproduce(weights, folder, images, device)))
         typer.echo(f"{folder}: {', '.join(sorted(file.name for file in folder.iterdir() if file.suffix != '.safetensors'))}")
 
 # %% ../nbs/12_cli.ipynb #b7bf11a4

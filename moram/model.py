@@ -265,16 +265,17 @@ def _read_card(path: Path, header: dict[str, str], tensors: dict[str, Tensor]) -
         raise ValueError(f"{path}: its card should be a JSON object, found {type(card).__name__}; fetch or train it again")
     return card
 
-# %% ../nbs/01_model.ipynb #83730b65
+# %% ../nbs/01_model.ipynb #6ddac49f
 def save_model(
-    model: VGG16GAP,  # the model to save; it is not changed
+    model: nn.Module,  # a VGG16GAP, or another model with a `card`; it is not changed
     path: str | os.PathLike,  # file to write, by custom NAME.safetensors
     dtype: torch.dtype = torch.float32,  # float16 halves the file
     **card,  # JSON-able facts about the model, added to those it carries
 ) -> None:
     "Save weights with the architecture and facts about the training in the file's header."
     tensors = {name: t.to(dtype) for name, t in model.state_dict().items()}
-    write_safetensors(tensors, path, {**model.card, **card, "architecture": "VGG16GAP", "width": model.width, "outputs": model.outputs})
+    shape = {name: getattr(model, name) for name in ("width", "outputs") if hasattr(model, name)}
+    write_safetensors(tensors, path, {**model.card, **card, "architecture": type(model).__name__, **shape})
 
 
 def load_model(
@@ -286,7 +287,7 @@ def load_model(
         raise ValueError(f"{path}: expected the weights of a VGG16GAP, got {card.get('architecture', 'no architecture')}")
     try:
         model = VGG16GAP(card.get("width"), outputs=card.get("outputs", 1))
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # or one that no memory holds
         raise ValueError(f"{path}: its card describes no VGG16GAP: {error}") from error
     _check_tensors(model.state_dict(), tensors, f"{path}: does not match a VGG16GAP of width {model.width} with {model.outputs} output(s)")
     for name, t in tensors.items():

@@ -6,10 +6,11 @@
 __all__ = ['list_photos', 'explain_photo', 'picture_bytes', 'explain_photos', 'write_predictions', 'draw_overlays',
            'explain_folder']
 
-# %% ../nbs/11d_photos.ipynb #60ca2a78
+# %% ../nbs/11d_photos.ipynb #cdb8c6a1
 import csv
 import os
 from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from tqdm.auto import tqdm
 from .capture import Features
 from .explanation import explain
 from .methods import METHODS, find_method
+from .model import write_atomically
 from .pictures import PictureFolder, find_pictures, open_picture
 
 # %% ../nbs/11d_photos.ipynb #0666d625
@@ -71,7 +73,7 @@ def picture_bytes(
         image = (image - low) / ((high - low) or 1)
     return (image * 255).round().byte().permute(1, 2, 0).numpy()
 
-# %% ../nbs/11d_photos.ipynb #9dd8ae60
+# %% ../nbs/11d_photos.ipynb #68a69dd6
 def explain_photos(
     model: nn.Module,  # in eval mode, on the device to use
     files: dict[str, Path],  # from `list_photos`
@@ -81,7 +83,7 @@ def explain_photos(
     method: str = "moram",  # a name in `METHODS`
     output: int | Sequence[int] | str = 0,  # an index, several, or "all"
 ) -> tuple[list[dict], dict[str, str]]:  # rows of the table; file -> why it was skipped
-    "Explain pictures one by one. Errors as `explain`; that a file can't be read is none."
+    "Explain pictures one by one. Errors as `explain`; a file that can't be read, or on which the model fails, is skipped."
     rows, skipped, device = [], {}, next((p.device for p in model.parameters()), None)
     for name, file in tqdm(files.items(), "explaining", unit="picture"):
         try:
@@ -89,28 +91,37 @@ def explain_photos(
         except (OSError, ValueError) as error:
             skipped[str(file)] = str(error)
             continue
-        results, where = explain_photo(model, prepare(picture).to(device), layer, method, output)
+        try:
+            results, where = explain_photo(model, prepare(picture).to(device), layer, method, output)
+        except (ValueError, RuntimeError) as error:
+            if isinstance(error, ValueError) and not rows:
+                raise  # a layer or an output that is wrong for all
+            skipped[str(file)] = f"{file}: {picture.width} x {picture.height} pixels, on which the model fails: {error}"
+            continue
         numbers = [output] if isinstance(output, int) else range(len(results)) if output == "all" else output
         for number, arrays in zip(numbers, results, strict=True):
             stem = name if len(results) == 1 else f"{name}_output{number}"
-            np.savez_compressed(out / f"{stem}.npz", **arrays)
-            evidence = {key: float(arrays[key]) for key in ("prediction", "raised", "lowered")}
-            rows.append({"picture": str(file), "output": number, **evidence, "method": method, "layer": where,
-                         "maps": f"{stem}.npz", "overlay": f"{stem}.png"})
+            rows.append({"picture": str(file), "output": number, **_keep_arrays(out, stem, arrays), "method": method, "layer": where})
     return rows, skipped
 
-# %% ../nbs/11d_photos.ipynb #c5440b8a
+# %% ../nbs/11d_photos.ipynb #5cfa97cd
+def _keep_arrays(out: Path, stem: str, arrays: dict[str, np.ndarray]) -> dict:  # numbers and names for the table
+    np.savez_compressed(content := BytesIO(), **arrays)
+    write_atomically(out / f"{stem}.npz", content.getvalue())
+    return {key: float(arrays[key]) for key in ("prediction", "raised", "lowered")} | {"maps": f"{stem}.npz", "overlay": f"{stem}.png"}
+
+# %% ../nbs/11d_photos.ipynb #43e353bd
 def write_predictions(
     rows: list[dict],  # from `explain_photos`
     out: Path,  # folder for predictions.csv
 ) -> None:
     "The table of all pictures."
-    with open(out / "predictions.csv", "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, ["picture", "output", "prediction", "raised", "lowered", "method", "layer", "maps", "overlay"])
-        table.writeheader()
-        table.writerows(rows)
+    table = csv.DictWriter(lines := StringIO(), ["picture", "output", "prediction", "raised", "lowered", "method", "layer", "maps", "overlay"])
+    table.writeheader()
+    table.writerows(rows)
+    write_atomically(out / "predictions.csv", lines.getvalue().encode())
 
-# %% ../nbs/11d_photos.ipynb #431bc140
+# %% ../nbs/11d_photos.ipynb #f804b27c
 def draw_overlays(
     rows: list[dict],  # from `explain_photos`
     out: Path,  # the folder of the arrays, where the PNG files go
@@ -130,16 +141,16 @@ def draw_overlays(
         with np.load(out / row["maps"]) as arrays:
             image, values = torch.from_numpy(arrays["picture"]).permute(2, 0, 1) / 255, torch.from_numpy(arrays["map"])
         limit = (own if own_scale else max(largest)) or 1.0
-        signed = find_method(method).signed or lowest < 0
         figure = Figure(figsize=(7, 3), layout="constrained")
         plain, over = figure.subplots(1, 2)
         show_image(plain, image)
         plain.set_title(f"prediction {row['prediction']:.4g}", fontsize=9)
-        style, limits = ("signed", (-limit, limit)) if signed else ("magnitude", (0.0, limit))
+        style, limits = ("signed", (-limit, limit)) if find_method(method).signed or lowest < 0 else ("magnitude", (0.0, limit))
         drawn = show_map(over, values, image, style, limits)
         over.set_title(find_method(method).label, fontsize=9)
         figure.colorbar(drawn, ax=over, label="units of Y per cell")
-        figure.savefig(out / row["overlay"], dpi=100)
+        figure.savefig(content := BytesIO(), dpi=100)
+        write_atomically(out / row["overlay"], content.getvalue())
 
 # %% ../nbs/11d_photos.ipynb #ebc87564
 def explain_folder(
