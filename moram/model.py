@@ -265,7 +265,7 @@ def _read_card(path: Path, header: dict[str, str], tensors: dict[str, Tensor]) -
         raise ValueError(f"{path}: its card should be a JSON object, found {type(card).__name__}; fetch or train it again")
     return card
 
-# %% ../nbs/01_model.ipynb #6ddac49f
+# %% ../nbs/01_model.ipynb #b17ae1bb
 def save_model(
     model: nn.Module,  # a VGG16GAP, or another model with a `card`; it is not changed
     path: str | os.PathLike,  # file to write, by custom NAME.safetensors

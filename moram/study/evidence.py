@@ -140,7 +140,7 @@ def family_text(
     return ", ".join(f"{row.family} {row.mean:{form}}" + (f" ± {row.spread:{unsigned}}" if row.n > 1 else "")
                      for row in by_family(measured).itertuples(index=False))
 
-# %% ../../nbs/study/05a_evidence.ipynb #ecf29593
+# %% ../../nbs/study/05a_evidence.ipynb #a34c1ed4
 class Verdict(NamedTuple):
     "What became of a claim or a question."
 
@@ -159,11 +159,11 @@ def verdict_table(
 def of_data(
     tables: Mapping[str, xr.Dataset],  # trial -> its scores
     *names: str,  # of data set classes, such as "RectangleDataset"
-    network: str = "VGG16GAP",  # of its class; the paper has this one
+    aside: bool = False,  # those that were trained for a question of their own, not for the paper's claims
 ) -> dict[str, xr.Dataset]:
-    "The models of one network that were trained on one of these kinds of data."
+    "The models that were trained on one of these kinds of data."
     return {trial: scores for trial, scores in tables.items()
-            if scores.attrs.get("data") in names and scores.attrs.get("network", "VGG16GAP") == network}
+            if scores.attrs.get("data") in names and scores.attrs.get("aside", 0) == aside}
 
 # %% ../../nbs/study/05a_evidence.ipynb #d717c3d0
 def draw_intervals(

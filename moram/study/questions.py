@@ -234,16 +234,16 @@ def judge_two_ways(tables: Tables) -> Verdict:
                    f"Share of the magnitude inside: {said or 'not measured'}. MoRAM's gain {wins or 'not measured'}. "
                    f"Cancellation inside: {family_text(inside, '.2f')}.")
 
-# %% ../../nbs/study/05c_questions.ipynb #3ddad001
+# %% ../../nbs/study/05c_questions.ipynb #741fa885
 SETTINGS = {"rectangles-64": "4 x 4 cells", "rectangles-128": "8 x 8 cells", "rectangles-224": "14 x 14 cells",
             "residual-64": "ResNet-18", "residual-hidden-64": "ResNet-18, hidden layer"}  # family -> what differs
 
 
 def verdicts_by_setting(tables: Tables) -> pd.DataFrame:  # claim -> a column of verdicts for each setting that there are tables of
-    "What the judges of C1 to C6 say of one family alone, as if it were the paper's network."
+    "What the judges of C1 to C6 say of one family alone, as if it had been trained for them."
     found = {}
     for family, setting in SETTINGS.items():
-        own = {trial: scores.assign_attrs(network="VGG16GAP") for trial, scores in tables.items() if scores.attrs.get("family") == family}
+        own = {trial: scores.assign_attrs(aside=0) for trial, scores in tables.items() if scores.attrs.get("family") == family}
         if own:
             found[setting] = {claim: JUDGES[claim](own).verdict for claim in ("C1", "C2", "C3", "C4", "C5", "C6")}
     return pd.DataFrame(found)
