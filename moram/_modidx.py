@@ -246,7 +246,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
             'moram.grid': { 'moram.grid.Call': ('grid.html#call', 'moram/grid.py'),
                             'moram.grid.Tokens': ('grid.html#tokens', 'moram/grid.py'),
                             'moram.grid.Tokens.__call__': ('grid.html#tokens.__call__', 'moram/grid.py'),
-                            'moram.grid._holds': ('grid.html#_holds', 'moram/grid.py'),
                             'moram.grid._wanted': ('grid.html#_wanted', 'moram/grid.py'),
                             'moram.grid.apply_reshape': ('grid.html#apply_reshape', 'moram/grid.py'),
                             'moram.grid.channel_axis': ('grid.html#channel_axis', 'moram/grid.py'),

@@ -152,7 +152,7 @@ class MonsterBearings(RegionDataset):
         path = Path(folder).expanduser() / f"scene-{size}-{n}-seed{seed}.npz"
         views = read_views(path, n, size, seed)
         self._images, self._regions, self.targets = views["images"], views["regions"], views["degrees"] / 45
-        self.background = tuple((self._images[:100].double().mean((0, 1, 2)) / 255).tolist())  # the mean colour: nothing here is empty
+        self.background = (self._images[:100].double().mean((0, 1, 2)) / 255).float().reshape(3, 1, 1)  # the mean colour: nothing here is empty
 
     def images(self, index) -> Tensor:  # [N, 3, H, W], float32 in [0, 1]
         return self._images[row_index(index)].permute(0, 3, 1, 2).float() / 255
