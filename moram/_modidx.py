@@ -255,6 +255,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                             'moram.grid.is_convolution': ('grid.html#is_convolution', 'moram/grid.py'),
                             'moram.grid.may_tell': ('grid.html#may_tell', 'moram/grid.py'),
                             'moram.grid.shares_step': ('grid.html#shares_step', 'moram/grid.py'),
+                            'moram.grid.surely_channels_first': ('grid.html#surely_channels_first', 'moram/grid.py'),
                             'moram.grid.watched': ('grid.html#watched', 'moram/grid.py')},
             'moram.inputs': { 'moram.inputs.MoramWarning': ('inputs.html#moramwarning', 'moram/inputs.py'),
                               'moram.inputs._way_to_numbers': ('inputs.html#_way_to_numbers', 'moram/inputs.py'),
