@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Features', 'capture', 'find_head', 'Pass', 'run_pass', 'changed_cells', 'check_token_order']
 
-# %% ../nbs/03_capture.ipynb #1cc24a09
+# %% ../nbs/03_capture.ipynb #7235330e
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import torch
 from torch import Tensor, nn
 
-from .grid import Call, Tokens, apply_reshape, channel_axis, count_prefix_tokens, find_grid, may_tell, watched
+from .grid import Call, Tokens, apply_reshape, channel_axis, count_prefix_tokens, find_grid, may_tell, surely_channels_first, watched
 from .inputs import MoramWarning, check_images, check_inputs, check_output, find_picture, map_tensors, run_model, select_output  # noqa: F401
 from .path import TailPath, path_contributions
 from .twin import eval_twin, find_module, layer_name  # noqa: F401
@@ -97,7 +97,7 @@ def _head_of(head: nn.Linear | None, output: Any, k: int, channels: int) -> dict
         return {}
     return {"head_weight": head.weight[row].detach(), "head_bias": None if head.bias is None else head.bias[row].detach()}
 
-# %% ../nbs/03_capture.ipynb #58c33f8b
+# %% ../nbs/03_capture.ipynb #5a80acb0
 def run_pass(
     model: nn.Module,  # any that Python runs; nothing in it changes
     layer: nn.Module | str,  # the module whose output is A, or its dotted name
@@ -115,6 +115,7 @@ def run_pass(
     names, name = find_module(model, layer)
     check_inputs(model, images)
     path = TailPath(names, name, steps, reference)
+    path.told = reshape is not None or name in _CHANNELS_FIRST.get(model, ())
     if steps is not None:
         _check_tail(model, path, images)
     # Without gradients up to the layer. Should the model switch them off behind it, once more with them, and so from then on.
@@ -128,15 +129,18 @@ def run_pass(
                      "the head (or does the model cut gradients itself: inference_mode, detach, argmax, a reentrant checkpoint? A quantised layer has no "
                      "gradient: explain the float model)")
 
-# %% ../nbs/03_capture.ipynb #5944d186
+# %% ../nbs/03_capture.ipynb #b729920b
 _NEEDS_GRADIENTS: WeakSet[nn.Module] = WeakSet()  # models that switch gradients off behind their layer
 _ORDERED: WeakKeyDictionary[nn.Module, set[Tokens]] = WeakKeyDictionary()  # grids of tokens that were checked
+_CHANNELS_FIRST: WeakKeyDictionary[nn.Module, set[str]] = WeakKeyDictionary()  # layers of which the shape tells enough; it is looked at in every call
 
 
 def _remember(model: nn.Module, path: TailPath, images: Any, grad: bool) -> None:
     "What need not be found out again. ValueError for tokens that are not in the grid's order."
     if grad:
         _NEEDS_GRADIENTS.add(model)
+    if path.layout is None and surely_channels_first(path.leaf.shape, find_picture(images).shape[2:]):
+        _CHANNELS_FIRST.setdefault(model, set()).add(path.name)
     if path.tokens is not None and path.tokens not in _ORDERED.setdefault(model, set()):
         check_token_order(path.names, path.tokens, images)
         _ORDERED[model].add(path.tokens)
@@ -154,12 +158,12 @@ def _gradients(outputs: Tensor, k: int, leaf: Tensor) -> Tensor | None:
             raise ValueError("model: it uses torch.utils.checkpoint with use_reentrant=True, which gives no gradients of parts; set it to False") from error
         raise
 
-# %% ../nbs/03_capture.ipynb #56bafd0f
+# %% ../nbs/03_capture.ipynb #c31bd0de
 def _run(path: TailPath, images: Any, output: Any, reshape: Callable | None, grad: bool) -> tuple[Tensor, bool, Callable]:
     "The outputs [rows, K], whether it is one by itself, and the function that gives the layer's grid."
     picture, module = find_picture(images), path.names[path.name]
     dims, path.calls, path.earlier = picture.ndim - 2, 0, []
-    told = reshape is not None or channel_axis(Call("", module, picture.shape)) == 1
+    told = path.told or channel_axis(Call("", module, picture.shape)) == 1
     twin = path.names[""]
     asked = {} if told else {name: m for name, m in twin.named_modules() if m is module or may_tell(m)}
     with torch.inference_mode(False), torch.set_grad_enabled(grad), watched(asked) as calls:
@@ -169,11 +173,14 @@ def _run(path: TailPath, images: Any, output: Any, reshape: Callable | None, gra
         finally:
             handle.remove()
     _check_calls(path, len(picture))
+    if path.told and reshape is None and not surely_channels_first(path.leaf.shape, picture.shape[2:]):
+        path.told = False  # not this time: look at the network again
+        return _run(path, images, output, reshape, grad)
     if not told:
         position = max(i for i, call in enumerate(calls) if call.module is module)
         prefix = count_prefix_tokens(twin) if len(calls[position].shape) == 3 else 0
         reshape = find_grid(calls, position, picture.shape[2:], prefix)
-    path.tokens = reshape if not told and isinstance(reshape, Tokens) else None
+    path.layout, path.tokens = reshape, reshape if not told and isinstance(reshape, Tokens) else None
     with torch.inference_mode(False), torch.enable_grad():
         outputs = select_output(out, output, len(picture) * path.copies)
         _check_rows(path, outputs if callable(output) else out, callable(output))

@@ -87,7 +87,7 @@ def _apply(method: Method, features: Features) -> tuple[Tensor, Tensor, Tensor |
         raise ValueError(f"method: expected {method.label} to give a map {[n, *grid]} of Features, got {got}")
     return cells, features.predictions, features.reference, features.remainder
 
-# %% ../nbs/11_explanation.ipynb #f5d6ae68
+# %% ../nbs/11_explanation.ipynb #09a530ac
 def _warn(explanation: Explanation, passed: Pass) -> None:
     "Say where maps may not mean what one would think."
     cells, method, n = explanation.cells.detach(), explanation.method, len(explanation.predictions)
@@ -101,9 +101,9 @@ def _warn(explanation: Explanation, passed: Pass) -> None:
              "or the method cuts off all there is; try method='grad_ram', and another layer")
     if passed.activations[0, 0].numel() == 1:
         _say(f"maps: the grid has one cell {where}, so a map says nothing about places; choose a layer before the pooling")
-    if not method.signed_activations and (passed.activations < 0).any():
-        share = (passed.activations < 0).float().mean()
-        _say(f"activations: {share:.0%} are negative {where}, so the map of {method.label} is no magnitude; method='contribution_modulus' is one")
+    negative = 0 if method.signed_activations else int((passed.activations < 0).sum())
+    if negative:
+        _say(f"activations: {negative / passed.activations.numel():.0%} are negative {where}, so the map of {method.label} is no magnitude; method='contribution_modulus' is one")
     if explanation.remainder is not None:
         difference = explanation.predictions - explanation.reference
         missed = (explanation.remainder.abs() / difference.abs().clamp(min=1e-3 * difference.abs().max())).max()

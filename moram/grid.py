@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['channels_last', 'Tokens', 'apply_reshape', 'Call', 'watched', 'is_convolution', 'may_tell', 'channel_axis',
-           'shares_step', 'count_prefix_tokens', 'find_grid']
+           'shares_step', 'surely_channels_first', 'count_prefix_tokens', 'find_grid']
 
 # %% ../nbs/02b_grid.ipynb #5dd686f9
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -119,7 +119,7 @@ def channel_axis(
         return 1 if shape[1] == norm[0] else -1
     return None
 
-# %% ../nbs/02b_grid.ipynb #ea375635
+# %% ../nbs/02b_grid.ipynb #fa5db118
 def shares_step(
     grid: Iterable[int],  # cells along each axis
     size: Iterable[int],  # the picture's, pixels
@@ -129,6 +129,15 @@ def shares_step(
     steps = range(1, max(pixels for _, pixels in pairs) + 1)
     return (any(all(pixels // step <= cells <= -(-pixels // step) for cells, pixels in pairs) for step in steps)
             or len({cells / pixels for cells, pixels in pairs}) == 1)
+
+
+def surely_channels_first(
+    shape: Sequence[int],  # a layer's output
+    size: Sequence[int],  # the picture's, pixels
+) -> bool:
+    "Whether it is a grid [N, C, h, w], and read as [N, h, w, C] would have more cells than the picture has pixels."
+    more = any(cells > pixels for cells, pixels in zip(shape[1:], size, strict=False))
+    return len(shape) == len(size) + 2 and more and shares_step(shape[2:], size)
 
 
 def count_prefix_tokens(

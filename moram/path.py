@@ -32,7 +32,7 @@ def check_steps(
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
         raise ValueError(f"steps: expected a whole number, 1 or more, got {steps!r}")
 
-# %% ../nbs/02d_path.ipynb #f961e1e5
+# %% ../nbs/02d_path.ipynb #2c899ccc
 class TailPath:
     "A hook: keeps the layer's output as a leaf, or a path of S points that ends in it, and turns gradients on behind it."
 
@@ -46,6 +46,7 @@ class TailPath:
         check_steps(steps)
         self.names, self.name, self.steps, self.calls = names, name, steps, 0
         self.earlier, self.tokens = [], None  # leaves of calls before the last; the grid of its tokens, if found
+        self.told, self.layout = False, None  # whether the layout is known beforehand; the function from the layer's output to a grid
         self.copies = 1 if steps is None else steps + 2  # rows behind the layer for each picture
         self.number = None if steps is None else as_number(reference)
         self.start = None if steps is None or reference is None or self.number is not None else reference_activations(names, name, reference)
