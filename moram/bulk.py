@@ -127,7 +127,7 @@ class _Numbered(Dataset):
 def _by_column(items: list[tuple]) -> tuple:
     return tuple(zip(*items))
 
-# %% ../nbs/11c_bulk.ipynb #6669136c
+# %% ../nbs/11c_bulk.ipynb #8b08ac98
 def explain_rows(
     work: Callable[[dict], dict],  # `explain_batch` with all but the batch filled in
     dataset: Dataset,  # gives image [C, H, W], or (image, target), by number
@@ -137,12 +137,16 @@ def explain_rows(
 ) -> Iterator[dict]:  # of each batch: "row", "target", "height", "width" and what `explain_batch` adds; "unread": row -> the reason
     "Explain some rows of a data set, a batch at a time."
     batches = DataLoader(Subset(_Numbered(dataset), rows), batch_size, num_workers=workers, collate_fn=_by_column)
+    shape = None
     for numbers, images, targets in _loaded(batches):
         read = [place for place, image in enumerate(images) if isinstance(image, Tensor)]
         unread = {numbers[place]: image for place, image in enumerate(images) if isinstance(image, str)}
         if not read:
             yield {"unread": unread}
             continue
+        shape = shape or images[read[0]].shape
+        if other := [f"{list(images[place].shape)} in row {numbers[place]}" for place in read if images[place].shape != shape]:
+            raise ValueError(f"dataset: expected pictures of one size, got {list(shape)} and {other[0]}; give a size, such as 224")
         pictures = torch.stack([images[place] for place in read])
         n, (height, width) = len(read), pictures.shape[2:]
         about = {"row": np.array(numbers)[read], "target": np.array(targets, dtype=float)[read], "height": np.full(n, height), "width": np.full(n, width)}

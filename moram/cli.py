@@ -115,7 +115,7 @@ def parse_output(
         raise ValueError(f"output: expected a number such as 0, several such as 0,2, or all, got {text!r}")
     return int(text) if len(parts) == 1 else [int(part) for part in parts]
 
-# %% ../nbs/12_cli.ipynb #b246646b
+# %% ../nbs/12_cli.ipynb #b2a95371
 NO_MODEL = ("no --model, so this explains the shipped network, which estimates the area of a white rectangle. Its maps "
             "say nothing about your pictures. Name your own: --model my_networks:age_net --weights age.pt")
 EXPLAIN_HELP = """Show what your model looked at in your pictures.
@@ -137,16 +137,16 @@ Examples:
 
 def report_photos(
     out: Path,  # folder of the results
-    rows: list[dict],  # from `explain_photos`
+    explained: int,  # maps
     skipped: dict[str, str],  # file -> why it was skipped
 ) -> None:
     "Say what was done and what was not. Exits with 1 if anything was skipped."
     for reason in skipped.values():
         typer.secho(f"skipped: {reason}", fg="yellow", err=True)
-    typer.echo(f"{out}: {len(rows)} maps, {len(skipped)} files skipped")
+    typer.echo(f"{out}: {explained} maps, {len(skipped)} files skipped")
     raise typer.Exit(1 if skipped else 0)
 
-# %% ../nbs/12_cli.ipynb #341acd1f
+# %% ../nbs/12_cli.ipynb #a9b5831a
 @app.command("explain", help=EXPLAIN_HELP)
 def explain_command(
     photos: Annotated[list[Path], typer.Argument(help="Picture files, and folders of them.", metavar="PHOTO")],
@@ -172,12 +172,12 @@ def explain_command(
             note(NO_MODEL)
         network, prepared = find_parts(model, weights, prepare, parse_size(size), fit, device)
         if shards:
-            return typer.echo(explain_folder(network, photos, folder, prepared, layer, method, chosen))
+            return report_photos(folder, *explain_folder(network, photos, folder, prepared, layer, method, chosen))
         with noted_warnings(), locked(folder / ".lock"):
             rows, skipped = explain_photos(network, files, folder, prepared, layer, method, chosen)
             write_predictions(rows, folder)
             draw_overlays(rows, folder, method, own_scale)
-    report_photos(folder, rows, skipped)
+    report_photos(folder, len(rows), skipped)
 
 # %% ../nbs/12_cli.ipynb #33575926
 @app.command("train")

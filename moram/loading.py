@@ -61,7 +61,7 @@ def find_object(
         place = "" if last.name == "find_object" else f" ({last.filename}, line {last.lineno})"
         raise ValueError(f"{option}: {name} failed: {type(error).__name__}: {error}{place}") from error
 
-# %% ../nbs/09a_loading.ipynb #60c021a7
+# %% ../nbs/09a_loading.ipynb #20b964d1
 def load_state(
     model: nn.Module,  # changed in place
     path: str | os.PathLike,  # a state_dict: by torch.save, or a safetensors file
@@ -70,7 +70,7 @@ def load_state(
     from safetensors.torch import load_file
 
     if not Path(path).is_file():
-        raise FileNotFoundError(f"weights: {path}: no such file")
+        raise FileNotFoundError(f"weights: {path}: {'is a folder; expected a file' if Path(path).is_dir() else 'no such file'}")
     try:
         safe = str(path).endswith(".safetensors")
         state = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)

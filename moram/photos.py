@@ -152,7 +152,7 @@ def draw_overlays(
         figure.savefig(content := BytesIO(), dpi=100)
         write_atomically(out / row["overlay"], content.getvalue())
 
-# %% ../nbs/11d_photos.ipynb #ebc87564
+# %% ../nbs/11d_photos.ipynb #90246c75
 def explain_folder(
     model: nn.Module,  # in eval mode, on the device to use
     photos: Sequence[str | os.PathLike],  # one folder of pictures
@@ -161,7 +161,7 @@ def explain_folder(
     layer: str | None = None,  # see `explain`
     method: str = "moram",  # a name in `METHODS`
     output: int | Sequence[int] | str = 0,  # one index
-) -> str:  # what was done, in a line
+) -> tuple[int, dict[str, str]]:  # how many were explained; name -> why it was skipped
     "A folder of very many pictures into shards, by `explain_dataset`. ValueError for files, several folders or several outputs."
     from moram.bulk import explain_dataset, open_explanations
 
@@ -171,5 +171,5 @@ def explain_folder(
         raise ValueError(f"output: for shards expected one output, got {output}; give each a folder of its own")
     pictures = PictureFolder(photos[0], prepare=prepare)
     found = open_explanations(explain_dataset(model, pictures, out, layer, method, output))
-    explained = int(found.table["prediction"].notna().sum())
-    return f"{out}: {explained} pictures explained" + (f", {len(pictures.problems)} can't be read" if pictures.problems else "")
+    unread = found.table[found.table["prediction"].isna()]
+    return len(found) - len(unread), {**pictures.problems, **dict(zip(unread["name"], unread.get("problem", [])))}
