@@ -42,16 +42,16 @@ PAINTED = """async ([label, moves, map]) => {
 
 
 def check_times(page, record_property, tries=3):
-    "Controls that need no Python: painted in two frames. On an idle machine it is one; where others work too, three tries."
+    "Controls that need no Python are painted within a frame on an idle machine. Where others work too: three frames, three tries."
     for label, shown in (("threshold r", ""), ("opacity", "MoRAM"), ("colours", "MoRAM"), ("scale", "Grad-CAM")):
         for _ in range(tries):
             median, same = page.evaluate(PAINTED, [label, 60, shown])
             assert same == 0, f"{label}: {same} of 6 moves changed nothing"
-            if median <= 32:
+            if median <= 50:
                 break
         record_property(label, median)
         print(f"{label}: {median:.1f} ms from the control to the painted picture, median of 60")
-        assert median <= 32, label
+        assert median <= 50, label
 
 
 def slider(page, label):
