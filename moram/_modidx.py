@@ -110,6 +110,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                  'moram/explorer/app.py'),
                                     'moram.explorer.app.ModelChoice.choose': ( 'explorer/app.html#modelchoice.choose',
                                                                                'moram/explorer/app.py'),
+                                    'moram.explorer.app._check_port': ('explorer/app.html#_check_port', 'moram/explorer/app.py'),
                                     'moram.explorer.app._inline': ('explorer/app.html#_inline', 'moram/explorer/app.py'),
                                     'moram.explorer.app._json': ('explorer/app.html#_json', 'moram/explorer/app.py'),
                                     'moram.explorer.app.app_notebook': ('explorer/app.html#app_notebook', 'moram/explorer/app.py'),

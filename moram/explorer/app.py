@@ -6,11 +6,12 @@
 __all__ = ['RECTANGLES_ONLY', 'NOT_NORMALISED', 'TEMPLATE', 'NETWORK', 'PAGE', 'find_prepare', 'build_explorer', 'ModelChoice',
            'take_over', 'build_app', 'app_notebook', 'write_app', 'launch', 'static_html']
 
-# %% ../../nbs/explorer/04_app.ipynb #850a0d9d
+# %% ../../nbs/explorer/04_app.ipynb #4e1e2550
 import importlib.util
 import json
 import os
 import re
+import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -169,7 +170,7 @@ def write_app(
     return [str(notebook), *(f"--{name}={value}" for name, value in options.items()),
             *([f"--port={port}"] if port else []), *([] if browser else ["--no-browser"])]
 
-# %% ../../nbs/explorer/04_app.ipynb #ca95cd75
+# %% ../../nbs/explorer/04_app.ipynb #0867761c
 def launch(
     model: str | None = None,  # see `build_explorer`
     weights: str | os.PathLike | None = None,  # see `build_explorer`
@@ -182,9 +183,11 @@ def launch(
     theme: str = "light",  # light or dark
     **options,  # of `Explorer`: layer, output ...
 ) -> None:
-    "Serve the explorer until interrupted. ModuleNotFoundError without Voila; errors as `build_explorer`."
+    "Serve the explorer until interrupted. ModuleNotFoundError without Voila; OSError for a port in use; errors as `build_explorer`."
     if importlib.util.find_spec("voila") is None:
         raise ModuleNotFoundError('the app needs Voila: pip install "moram[explore]"')
+    if port:
+        _check_port(port)
     given = {"model": model, "weights": weights and str(weights), "images": images and str(images), "prepare": prepare, "size": size, "fit": fit}
     arguments = {name: value for name, value in given.items() if value is not None} | options
     build_app(**arguments)  # what is wrong is said here, not in the browser
@@ -194,6 +197,16 @@ def launch(
         command = write_app(place, port, browser, theme, folder=str(Path.cwd()), **arguments)
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (place, os.environ.get("JUPYTER_PATH"))))
         Voila.launch_instance(command)
+
+# %% ../../nbs/explorer/04_app.ipynb #25ea8e7a
+def _check_port(port: int) -> None:
+    "OSError unless a server can be started there; Voila would take another port and hardly say so."
+    try:
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise OSError(f"port: {port} can't be used ({getattr(error, 'strerror', None) or error}); choose another one, or none for a free one") from error
 
 # %% ../../nbs/explorer/04_app.ipynb #6b178b32
 def static_html(
