@@ -697,6 +697,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                    'moram.study.scene.read_views': ('study/scene.html#read_views', 'moram/study/scene.py'),
                                    'moram.study.scene.render_scenes': ('study/scene.html#render_scenes', 'moram/study/scene.py')},
             'moram.study.scorer': { 'moram.study.scorer._Scorer': ('study/scorer.html#_scorer', 'moram/study/scorer.py'),
+                                    'moram.study.scorer._Scorer.passed': ('study/scorer.html#_scorer.passed', 'moram/study/scorer.py'),
                                     'moram.study.scorer._Scorer.score_batch': ( 'study/scorer.html#_scorer.score_batch',
                                                                                 'moram/study/scorer.py'),
                                     'moram.study.scorer._Scorer.score_parts': ( 'study/scorer.html#_scorer.score_parts',

@@ -11,6 +11,12 @@ const number = (value, digits = 3) => Number(value.toPrecision(digits)).toString
 const signed = value => (value > 0 ? "+" : "") + number(value)
 const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)}%` : "–")
 
+// JupyterLab leaves the keys to us: else two d delete the cell, and arrows go to the next. It looks at what has the focus.
+function keepKeys(root) {
+  for (const stop of root.querySelectorAll(":is([tabindex], button, select, input):not([data-lm-suppress-shortcuts])"))
+    stop.dataset.lmSuppressShortcuts = "true"
+}
+
 class View {
   constructor(model, el) {
     this.model = model
@@ -62,8 +68,7 @@ class View {
     this.root = element("div", { class: "moram-view" }, this.alert, head, this.mapsRow, this.units,
       element("div", { class: "moram-lower" }, element("div", {}, this.curveBox, this.unknown), right), this.status, this.files)
     this.el.append(this.root)
-    // JupyterLab leaves the keys to us: else two d delete the cell. It looks at what has the focus, not around it.
-    for (const stop of this.root.querySelectorAll("[tabindex], button")) stop.dataset.lmSuppressShortcuts = "true"
+    keepKeys(this.root)
   }
 
   listen() {
@@ -184,6 +189,7 @@ class View {
     this.dark = 0.3 * red + 0.6 * green + 0.1 * blue > 128
     around?.classList.toggle("moram-dark", this.dark)
     around?.classList.toggle("moram-folded", !this.get("unfolded"))
+    if (around) keepKeys(around)
   }
   drawHead(scene) {
     const at = this.get("position"), facts = []
