@@ -9,7 +9,7 @@ __all__ = ['SCALES', 'MASK_METRICS', 'MAP_METRICS', 'SIGNS', 'OUTPUTS', 'CELL_MA
 
 # %% ../../nbs/study/04b_scorer.ipynb #2dec58f1
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -225,7 +225,7 @@ def find_clusters(
     "A number for each picture's origin: copies of one handwritten digit share theirs; drawn pictures have one each."
     return dataset.sources[index] if hasattr(dataset, "sources") else index.clone()
 
-# %% ../../nbs/study/04b_scorer.ipynb #0262515a
+# %% ../../nbs/study/04b_scorer.ipynb #49edfb46
 class _Scorer(NamedTuple):
     "What stays the same over the batches."
 
@@ -235,19 +235,27 @@ class _Scorer(NamedTuple):
     others: dict[int, nn.Module]  # from `random_layer_models`
     metrics: Mapping[str, Collection[str]] | None  # map -> its metrics; None takes all of all maps
     filters: tuple[str, ...]  # some of `FILTERS`
+    batch_size: int  # pictures that go through the network at a time
 
     def score_batch(self, index: Tensor, randomized: bool) -> tuple[list[xr.Dataset], Tensor]:  # scores; `KEPT_MAPS` [N, 3, h, w]
         "All scores of some rows but for those without a mask; those of random layers if wished."
         dataset, masks = self.dataset, target_masks(self.dataset, index)
         images = dataset.images(index).to(next(self.model.parameters()).device, memory_format=torch.channels_last)  # a third faster on a CPU
-        features = _on_cpu(capture(self.model, self.layer, images))
-        cells = method_maps(features) | random_layer_maps(self.others if randomized else {}, self.layer, images)
+        features, random = self.passed(images, randomized)
+        cells = method_maps(features) | random
         maps = self.upsampled(cells, features, masks, index)
         areas = [score_curves(asked_for(maps, "auc", self.metrics), masks)]
         if "bilinear" in self.filters:
             areas.append(score_curves({name: bilinear(cells[name], tuple(masks.shape[1:])) for name in CURVE_MAPS}, masks, "bilinear"))
         parts = [*areas, score_masks(maps, masks, self.metrics), score_signs(features, masks), _facts(dataset, index, features)]
         return parts + self.score_parts(maps, features, index), torch.stack([cells[name] for name in KEPT_MAPS], 1)
+
+    def passed(self, images: Tensor, randomized: bool) -> tuple[Features, dict[str, Tensor]]:  # label -> [N, h, w]
+        "Features, and the maps of random layers, from several passes: large ones leave the processor's cache."
+        found = [(_on_cpu(capture(self.model, self.layer, some)), random_layer_maps(self.others if randomized else {}, self.layer, some))
+                 for some in images.split(self.batch_size)]
+        whole = {name: torch.cat([getattr(features, name) for features, _ in found]) for name in ("activations", "gradients", "predictions")}
+        return found[0][0]._replace(**whole), {name: torch.cat([maps[name] for _, maps in found]) for name in found[0][1]}
 
     def upsampled(self, cells: dict[str, Tensor], features: Features, masks: Tensor, index: Tensor) -> dict[str, Tensor]:  # label -> [N, H, W]
         "The maps to score at the pictures' size."
@@ -275,7 +283,7 @@ def _facts(dataset: RegionDataset, index: Tensor, features: Features) -> xr.Data
     return xr.Dataset({"target": labelled("target", targets), "prediction": labelled("prediction", features.predictions),
                        "cluster": labelled("cluster", find_clusters(dataset, index))})
 
-# %% ../../nbs/study/04b_scorer.ipynb #9baad777
+# %% ../../nbs/study/04b_scorer.ipynb #acebfea9
 FILTERS = ("Lanczos", "bilinear")  # how maps are upsampled; the second for the areas of `CURVE_MAPS` alone
 
 
@@ -289,14 +297,15 @@ def score_model(
     batch_size: int = 50,  # images at a time
     progress: bool = True,  # show progress bars
     filters: tuple[str, ...] = FILTERS,  # "Lanczos", with or without "bilinear"
-    randomized: int | None = None,  # images also scored with random layers, in whole batches; None takes all
+    randomized: int | None = None,  # images also scored with random layers; None takes all
 ) -> xr.Dataset:  # attributes: card (JSON), data; trial, family and seed are the caller's to add
     "The table of a model. ValueError for a map or a metric that there is not."
     index, bar = torch.as_tensor(dataset.test[:images]), partial(tqdm, disable=not progress, unit="batch")
     layer = find_layer(model, dataset.images(index[:1]).to(next(model.parameters()).device))
-    scorer = _Scorer(model, dataset, layer, *_wanted(model, maps), filters)
+    scorer = _Scorer(model, dataset, layer, *_wanted(model, maps), filters, batch_size)
     few = perturbed if isinstance(perturbed, Mapping) else dict.fromkeys(BASELINES, perturbed)
-    scores, cells = _score_batches(scorer, index.split(batch_size), len(index[:randomized]), bar)
+    at_once = batch_size * (5 if isinstance(maps, Mapping) else 1)  # tables of few numbers are slow in small pieces
+    scores, cells = _score_batches(scorer, index, len(index[:randomized]), at_once, bar)
     parts = [score_faithfulness(model, dataset, rows, layer, baseline=baseline).assign_coords(picture=rows.numpy())
              for baseline, n in few.items() for rows in bar(index[:n].split(batch_size), f"perturbing: {baseline}") if len(rows)]
     if parts:
@@ -307,15 +316,13 @@ def score_model(
     tried = {name: len(index[:n]) for name, n in few.items()}
     return scores.assign_attrs(card=json.dumps(card), data=type(dataset).__name__, perturbed=json.dumps(tried))
 
-# %% ../../nbs/study/04b_scorer.ipynb #d7712006
-def _score_batches(scorer: _Scorer, batches: Sequence[Tensor], randomized: int, bar: Callable) -> tuple[xr.Dataset, Tensor]:
-    "The scores of all batches, of the first so many rows with random layers; and the kept maps."
-    done, found = 0, []
-    for rows in bar(batches, "scoring"):
-        found.append(scorer.score_batch(rows, done < randomized))
-        done += len(rows)
+# %% ../../nbs/study/04b_scorer.ipynb #c6331486
+def _score_batches(scorer: _Scorer, index: Tensor, randomized: int, at_once: int, bar: Callable) -> tuple[xr.Dataset, Tensor]:
+    "The scores of all rows, of the first so many with random layers; and the kept maps."
+    batches = [(rows, first) for some, first in ((index[:randomized], True), (index[randomized:], False)) for rows in some.split(at_once) if len(rows)]
+    found = [scorer.score_batch(rows, first) for rows, first in bar(batches, "scoring")]
     parts = [xr.concat(column, "picture", join="outer") for column in zip(*(scores for scores, _ in found), strict=True)]
-    scores = xr.merge(parts, join="outer", compat="no_conflicts").assign_coords(picture=torch.cat(batches).numpy())
+    scores = xr.merge(parts, join="outer", compat="no_conflicts").assign_coords(picture=index.numpy())
     order = {"map": [name for name in MAPS if name in scores["map"].values], "filter": list(scorer.filters)}
     return scores.reindex(order), torch.cat([cells for _, cells in found])
 
