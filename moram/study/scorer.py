@@ -225,7 +225,7 @@ def find_clusters(
     "A number for each picture's origin: copies of one handwritten digit share theirs; drawn pictures have one each."
     return dataset.sources[index] if hasattr(dataset, "sources") else index.clone()
 
-# %% ../../nbs/study/04b_scorer.ipynb #49edfb46
+# %% ../../nbs/study/04b_scorer.ipynb #5c52da04
 class _Scorer(NamedTuple):
     "What stays the same over the batches."
 
@@ -241,36 +241,39 @@ class _Scorer(NamedTuple):
         "All scores of some rows but for those without a mask; those of random layers if wished."
         dataset, masks = self.dataset, target_masks(self.dataset, index)
         images = dataset.images(index).to(next(self.model.parameters()).device, memory_format=torch.channels_last)  # a third faster on a CPU
-        features, random = self.passed(images, randomized)
+        features, random = _pass(self, images, randomized)
         cells = method_maps(features) | random
-        maps = self.upsampled(cells, features, masks, index)
+        maps = _upsample(self, cells, features, masks, index)
         areas = [score_curves(asked_for(maps, "auc", self.metrics), masks)]
         if "bilinear" in self.filters:
             areas.append(score_curves({name: bilinear(cells[name], tuple(masks.shape[1:])) for name in CURVE_MAPS}, masks, "bilinear"))
         parts = [*areas, score_masks(maps, masks, self.metrics), score_signs(features, masks), _facts(dataset, index, features)]
-        return parts + self.score_parts(maps, features, index), torch.stack([cells[name] for name in KEPT_MAPS], 1)
+        return parts + _score_parts(self, maps, features, index), torch.stack([cells[name] for name in KEPT_MAPS], 1)
 
-    def passed(self, images: Tensor, randomized: bool) -> tuple[Features, dict[str, Tensor]]:  # label -> [N, h, w]
-        "Features, and the maps of random layers, from several passes: large ones leave the processor's cache."
-        found = [(_on_cpu(capture(self.model, self.layer, some)), random_layer_maps(self.others if randomized else {}, self.layer, some))
-                 for some in images.split(self.batch_size)]
-        whole = {name: torch.cat([getattr(features, name) for features, _ in found]) for name in ("activations", "gradients", "predictions")}
-        return found[0][0]._replace(**whole), {name: torch.cat([maps[name] for _, maps in found]) for name in found[0][1]}
+# %% ../../nbs/study/04b_scorer.ipynb #43c65c15
+def _pass(scorer: _Scorer, images: Tensor, randomized: bool) -> tuple[Features, dict[str, Tensor]]:  # label -> [N, h, w]
+    "Features, and the maps of random layers, from several passes: large ones leave the processor's cache."
+    found = [(_on_cpu(capture(scorer.model, scorer.layer, some)), random_layer_maps(scorer.others if randomized else {}, scorer.layer, some))
+             for some in images.split(scorer.batch_size)]
+    whole = {name: torch.cat([getattr(features, name) for features, _ in found]) for name in ("activations", "gradients", "predictions")}
+    return found[0][0]._replace(**whole), {name: torch.cat([maps[name] for _, maps in found]) for name in found[0][1]}
 
-    def upsampled(self, cells: dict[str, Tensor], features: Features, masks: Tensor, index: Tensor) -> dict[str, Tensor]:  # label -> [N, H, W]
-        "The maps to score at the pictures' size."
-        names = MAPS if self.metrics is None else self.metrics
-        maps = {name: lanczos(cells[name].cpu(), tuple(masks.shape[1:])) for name in names if name in cells}
-        if CONTROLS & set(names):
-            found = control_maps(masks, tuple(features.activations.shape[2:]), index)
-            maps |= {name: found[name] for name in names if name in found}
-        return maps
 
-    def score_parts(self, maps: dict[str, Tensor], features: Features, index: Tensor) -> list[xr.Dataset]:
-        "What only data with several regions or outputs has."
-        regions = find_regions(self.dataset, index)
-        parts = [score_regions(maps, regions), score_cells(features, regions)] if regions else []
-        return parts + [score_outputs(self.model, self.dataset, index, self.layer)] if isinstance(self.dataset, ShapeAreas) else parts
+def _upsample(scorer: _Scorer, cells: dict[str, Tensor], features: Features, masks: Tensor, index: Tensor) -> dict[str, Tensor]:  # label -> [N, H, W]
+    "The maps to score at the pictures' size."
+    names = MAPS if scorer.metrics is None else scorer.metrics
+    maps = {name: lanczos(cells[name].cpu(), tuple(masks.shape[1:])) for name in names if name in cells}
+    if CONTROLS & set(names):
+        found = control_maps(masks, tuple(features.activations.shape[2:]), index)
+        maps |= {name: found[name] for name in names if name in found}
+    return maps
+
+
+def _score_parts(scorer: _Scorer, maps: dict[str, Tensor], features: Features, index: Tensor) -> list[xr.Dataset]:
+    "What only data with several regions or outputs has."
+    regions = find_regions(scorer.dataset, index)
+    parts = [score_regions(maps, regions), score_cells(features, regions)] if regions else []
+    return parts + [score_outputs(scorer.model, scorer.dataset, index, scorer.layer)] if isinstance(scorer.dataset, ShapeAreas) else parts
 
 # %% ../../nbs/study/04b_scorer.ipynb #4bb16ec0
 def _on_cpu(features: Features) -> Features:
@@ -286,7 +289,7 @@ def _facts(dataset: RegionDataset, index: Tensor, features: Features) -> xr.Data
 # %% ../../nbs/study/04b_scorer.ipynb #acebfea9
 FILTERS = ("Lanczos", "bilinear")  # how maps are upsampled; the second for the areas of `CURVE_MAPS` alone
 
-
+# %% ../../nbs/study/04b_scorer.ipynb #394d61bf
 def score_model(
     model: VGG16GAP,  # trained, on the device to use
     dataset: RegionDataset,
