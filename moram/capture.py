@@ -97,7 +97,7 @@ def _head_of(head: nn.Linear | None, output: Any, k: int, channels: int) -> dict
         return {}
     return {"head_weight": head.weight[row].detach(), "head_bias": None if head.bias is None else head.bias[row].detach()}
 
-# %% ../nbs/03_capture.ipynb #5a80acb0
+# %% ../nbs/03_capture.ipynb #cc3ac422
 def run_pass(
     model: nn.Module,  # any that Python runs; nothing in it changes
     layer: nn.Module | str,  # the module whose output is A, or its dotted name
@@ -118,8 +118,7 @@ def run_pass(
     path.told = reshape is not None or name in _CHANNELS_FIRST.get(model, ())
     if steps is not None:
         _check_tail(model, path, images)
-    # Without gradients up to the layer. Should the model switch them off behind it, once more with them, and so from then on.
-    for grad in (True,) if model in _NEEDS_GRADIENTS else (False, True):
+    for grad in (True,) if model in _NEEDS_GRADIENTS else (False, True):  # before the layer only where the model switches them off behind it
         outputs, single, grid = _run(path, images, output, reshape, grad)
         first = _gradients(outputs, 0, path.leaf)
         if first is not None:
@@ -199,7 +198,7 @@ def _run_tail(path: TailPath, images: Any) -> Any:
                          "a branch bypasses the layer, or the batch size is fixed. Choose a layer that everything passes through, such as a "
                          f"whole block's output, or find_layer's ({error})") from error
 
-# %% ../nbs/03_capture.ipynb #a850678d
+# %% ../nbs/03_capture.ipynb #6f4bab59
 def _check_calls(path: TailPath, n: int) -> None:
     "ValueError or a warning unless the layer ran once, on the pictures."
     if not path.calls:
@@ -218,7 +217,7 @@ def _warn_calls(path: TailPath, outputs: Tensor) -> None:
             warnings.warn(f"layer: {path.name!r} runs {path.calls} times in one pass, and only the last is explained; choose a layer behind them that "
                           "runs once", MoramWarning, stacklevel=5)
 
-
+# %% ../nbs/03_capture.ipynb #fb82e8b8
 def _check_rows(path: TailPath, out: Any, made: bool) -> None:
     "ValueError where row 0 belongs to several pictures: a square output, [K, N] with K = N, or what a user's function made."
     if not isinstance(out, Tensor) or not out.requires_grad or len(path.leaf) == 1 or _normalises_by_batch(path) is not None:

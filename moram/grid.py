@@ -87,7 +87,7 @@ def watched(
         for handle in handles:
             handle.remove()
 
-# %% ../nbs/02b_grid.ipynb #190ff63a
+# %% ../nbs/02b_grid.ipynb #e64ed35a
 def is_convolution(
     module: nn.Module,  # any module
 ) -> bool:
@@ -102,7 +102,7 @@ def may_tell(
     known = isinstance(module, (_NormBase, nn.GroupNorm, _MaxPoolNd, _AvgPoolNd, _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd))
     return known or is_convolution(module) or hasattr(module, "in_features") or hasattr(module, "normalized_shape")
 
-
+# %% ../nbs/02b_grid.ipynb #3b4e5601
 def channel_axis(
     call: Call,
 ) -> int | None:  # 1, -1, or None where the module does not tell
@@ -119,7 +119,7 @@ def channel_axis(
         return 1 if shape[1] == norm[0] else -1
     return None
 
-# %% ../nbs/02b_grid.ipynb #fa5db118
+# %% ../nbs/02b_grid.ipynb #2557c233
 def shares_step(
     grid: Iterable[int],  # cells along each axis
     size: Iterable[int],  # the picture's, pixels
@@ -139,7 +139,7 @@ def surely_channels_first(
     more = any(cells > pixels for cells, pixels in zip(shape[1:], size, strict=False))
     return len(shape) == len(size) + 2 and more and shares_step(shape[2:], size)
 
-
+# %% ../nbs/02b_grid.ipynb #df1c0093
 def count_prefix_tokens(
     model: nn.Module,  # any model
 ) -> int:  # 0 where there are none

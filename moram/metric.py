@@ -154,7 +154,7 @@ def _check_peak(peak: float) -> None:
     if not np.isfinite(peak):
         raise ValueError("maps: some values are NaN or infinite; a ranking of pixels needs finite ones")
 
-# %% ../nbs/06_metric.ipynb #2ca94c50
+# %% ../nbs/06_metric.ipynb #a5949109
 def _sort_with_masks(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # [N, P] each
     whole = np.dtype(f"i{values.itemsize}")  # int32 for float32
     bits = np.abs(values).view(whole)
@@ -173,6 +173,12 @@ def _sort_with_masks(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray
     if shift.any():
         bits = np.where(bits > 0, bits + shift, 0)
     return np.copysign(bits.view(values.dtype), keys.view(values.dtype)), inside
+
+
+def _positive_lost(values: np.ndarray) -> bool:
+    "Whether the sort takes a map's positive values for 0 beside its far larger negative ones."
+    peak = values.max(1)
+    return bool(((peak > 0) & (peak < -1e-20 * values.min(1))).any())
 
 # %% ../nbs/06_metric.ipynb #e5bf58b8
 class AreaScores(NamedTuple):
@@ -212,7 +218,7 @@ def _score_anywhere(maps: Tensor, masks: Tensor, r: Tensor, normalize: str) -> A
     curves = accuracy_curve(c, masks, r) if len(r) else c.new_zeros(len(c), 0)
     return AreaScores(accuracy_auc(c, masks), curves, empty_maps(maps, normalize))
 
-# %% ../nbs/06_metric.ipynb #2e83f1ca
+# %% ../nbs/06_metric.ipynb #7d914ac1
 def _score_orders(values: np.ndarray, inside: np.ndarray, r: np.ndarray, normalizations: Sequence[str]) -> dict[str, tuple]:
     "One sort for all normalisations but `abs`, and for that one too where no value is negative."
     not_negative, found = values.min() >= 0, {}
@@ -229,12 +235,6 @@ def _score_orders(values: np.ndarray, inside: np.ndarray, r: np.ndarray, normali
             found[alike] = _score_order(*changed, r)
         found[normalize] = found[alike]
     return found
-
-
-def _positive_lost(values: np.ndarray) -> bool:
-    "Whether the sort takes a map's positive values for 0 beside its far larger negative ones."
-    peak = values.max(1)
-    return bool(((peak > 0) & (peak < -1e-20 * values.min(1))).any())
 
 
 def _normalize_order(values: np.ndarray, inside: np.ndarray, normalize: str) -> tuple[np.ndarray, np.ndarray]:

@@ -39,7 +39,7 @@ from moram.study.scores import (  # isort: skip
     RAM_RANDOM_LAYERS, RANDOM, RANDOM_LAYERS, RANDOM_PARTS, TRUE_MASK, labelled,
 )
 from .digits import SlantedDigits
-from .shapes import DistractorShapes, HalfDifference, ShapeAreas, SignedShapes
+from .shapes import HalfDifference, ShapeAreas, SignedShapes
 from .statistics import map_correlations
 from ..upsample import bilinear, lanczos
 
