@@ -49,7 +49,7 @@ METHOD_NAMES = ("ram", "grad_ram", "moram", "raising", "lowering", "grad_cam", "
                 "contribution", "contribution_raising", "contribution_lowering", "contribution_modulus")
 PRESET_NAMES = ("smoke", "laptop", "paper")
 
-# %% ../nbs/12_cli.ipynb #8e601747
+# %% ../nbs/12_cli.ipynb #fb723ca5
 @contextmanager
 def refusals(
     extra: str | None = None,  # the extra of moram that brings modules which may be missing
@@ -65,9 +65,10 @@ def refusals(
         raise typer.Exit(2) from error
 
 
-def note(line: str) -> None:
+def note(line: str, due: bool = True) -> None:
     "A yellow line on stderr, for what must not be overlooked."
-    typer.secho(f"note: {line}", fg="yellow", err=True)
+    if due:
+        typer.secho(f"note: {line}", fg="yellow", err=True)
 
 
 @contextmanager
@@ -146,7 +147,7 @@ def report_photos(
     typer.echo(f"{out}: {explained} maps, {len(skipped)} files skipped")
     raise typer.Exit(1 if skipped else 0)
 
-# %% ../nbs/12_cli.ipynb #a9b5831a
+# %% ../nbs/12_cli.ipynb #b3c60b35
 @app.command("explain", help=EXPLAIN_HELP)
 def explain_command(
     photos: Annotated[list[Path], typer.Argument(help="Picture files, and folders of them.", metavar="PHOTO")],
@@ -168,8 +169,7 @@ def explain_command(
         from moram.model import locked
         from moram.photos import draw_overlays, explain_folder, explain_photos, list_photos, write_predictions
         files, chosen, folder = list_photos(photos), parse_output(output), writable_folder(out)
-        if model is None and weights is None:
-            note(NO_MODEL)
+        note(NO_MODEL, due=model is None and weights is None)
         network, prepared = find_parts(model, weights, prepare, parse_size(size), fit, device)
         if shards:
             return report_photos(folder, *explain_folder(network, photos, folder, prepared, layer, method, chosen))
