@@ -102,7 +102,8 @@ def judge_naming(tables: Tables) -> Verdict:
     gains = measure_models(subject, {other: named_share(MORAM, other) for other in (ACTIVATION_SUM, RAISING, RAM_MODULUS)})
     beyond = gains[gains["case"] == ACTIVATION_SUM]
     clearly, at_all = (conclude(settle(beyond, margin)) for margin in (0.01, 0.0))
-    answer = f"hardly: surely ahead, by {beyond['value'].mean():.2f}" if at_all == "holds" != clearly else clearly
+    by_grid = ", ".join(f"{models['value'].mean():.2f} on {family}" for family, models in beyond.groupby("family", sort=False))
+    answer = f"surely ahead, by {by_grid}" if at_all == "holds" != clearly else clearly
     shares = measure_models(subject, {name: named_share(name) for name in NAMING_MAPS})
     said = "; ".join(f"{case} {family_text(models, '.3f')}" for case, models in shares.groupby("case", sort=False))
     return Verdict("Does MoRAM say which of two outputs it explains, better than Σ A?", {"holds": "yes", "contradicted": "no"}.get(answer, answer),
@@ -275,7 +276,7 @@ def judge_scene(tables: Tables) -> Verdict:
     return Verdict("Do C3 and C6 hold in a rendered scene?", "; ".join(f"{name} {verdict.verdict}" for name, verdict in claims.items()),
                    " ".join(verdict.evidence for verdict in claims.values()))
 
-
+# %% ../../nbs/study/05c_questions.ipynb #26900067
 def judge_sides(tables: Tables) -> Verdict:
     "Whether C6 holds where the target's sign does not follow the size."
     found = judge_areas(trained(tables), "SideDifference")

@@ -82,7 +82,7 @@ def _encoding(scores: xr.Dataset) -> dict[str, dict]:
             encodings[name] |= {"dtype": "int16", "scale_factor": np.float32(1 / 32_000), "_FillValue": np.int16(-32_768)}
     return encodings
 
-
+# %% ../../nbs/study/04_scores.ipynb #7dd3dbd2
 def write_netcdf(
     dataset: xr.Dataset,
     path: str | os.PathLike,  # .nc; its folder is made if it is not there

@@ -65,8 +65,7 @@ class Trial:
         return self.data(seed=self.seed, **self.arguments)
 
     def new_model(self) -> nn.Module:  # untrained, or as it starts
-        outputs = self.dataset().targets[:1].numel()
-        return load_pretrained(self.start) if self.start else self.network(seed=self.seed, outputs=outputs)
+        return load_pretrained(self.start) if self.start else self.network(seed=self.seed, outputs=self.dataset().targets[:1].numel())
 
 # %% ../../nbs/study/05_trials.ipynb #a1ab84f0
 PURPOSES = {
@@ -102,7 +101,7 @@ def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = Rectan
         yield Trial(family, seed, data, arguments, epochs, network, pretrained if seed == 0 else None, start,
                     frozen and f"{frozen}-seed{seed}", batch_size, aside=aside)
 
-
+# %% ../../nbs/study/05_trials.ipynb #d7bb1d03
 TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
     *_family("rectangles-64", 3, pretrained="quarter-64", n=30_000, size=64),
     *_family("rectangles-128", 3, pretrained="quarter-128", n=30_000, size=128),
@@ -175,7 +174,7 @@ def _load(trial: Trial, path: Path) -> nn.Module:
     model.load_state_dict(tensors)
     return model.eval()
 
-
+# %% ../../nbs/study/05_trials.ipynb #290e42d4
 def train_trial(
     trial: Trial,  # what to train
     folder: str | os.PathLike,  # where weights are kept
