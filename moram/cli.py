@@ -286,6 +286,7 @@ def claims_command(
       moram claims --train --only rectangles-64
     """
     with refusals("study"):
+        from moram.study.robustness import run_robustness
         from moram.study.trials import find_trials, run_trials, training_seconds, untrained
         folder, trials = writable_folder(out), find_trials(only)
         weights, tables = folder / "weights", folder / "tables"
@@ -297,8 +298,6 @@ def claims_command(
         if missing:
             note(f"not trained: {', '.join(missing)}; give --train to train them")
         elif only is None:
-            from moram.study.robustness import run_robustness
-
             run_robustness(weights, tables)
             print_verdicts(tables)
 

@@ -103,7 +103,8 @@ def _warn(explanation: Explanation, passed: Pass) -> None:
         _say(f"maps: the grid has one cell {where}, so a map says nothing about places; choose a layer before the pooling")
     negative = 0 if method.signed_activations else int((passed.activations < 0).sum())
     if negative:
-        _say(f"activations: {negative / passed.activations.numel():.0%} are negative {where}, so the map of {method.label} is no magnitude; method='contribution_modulus' is one")
+        _say(f"activations: {negative / passed.activations.numel():.0%} are negative {where}, so the map of {method.label} is no magnitude; "
+             "method='contribution_modulus' is one")
     if explanation.remainder is not None:
         difference = explanation.predictions - explanation.reference
         missed = (explanation.remainder.abs() / difference.abs().clamp(min=1e-3 * difference.abs().max())).max()

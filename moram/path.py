@@ -58,8 +58,7 @@ class TailPath:
         if self.steps:
             points, self.change = path_points(points, self.start, self.steps)
         self.earlier += [self.leaf] if self.calls else []
-        self.calls, self.rows = self.calls + 1, len(out)
-        self.leaf = points.requires_grad_()
+        self.calls, self.rows, self.leaf = self.calls + 1, len(out), points.requires_grad_()
         return self.leaf.clone()  # a ReLU behind the layer may work in place
 
     def end(self, rows: Tensor) -> Tensor:  # [N, ...], those of the pictures themselves

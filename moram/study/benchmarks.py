@@ -96,4 +96,5 @@ def aim_row(
     holds: bool = True,  # whether all else that is asked for does
 ) -> dict[str, str]:  # a row of a table
     "An aim beside what was reached, by the median."
-    return {"what": what, "against": against, "aim": f"{aim:g}", "reached": median_and_spread(values), "met": "yes" if holds and median(values) <= aim else "no"}
+    met = "yes" if holds and median(values) <= aim else "no"
+    return {"what": what, "against": against, "aim": f"{aim:g}", "reached": median_and_spread(values), "met": met}
