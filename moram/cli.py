@@ -288,8 +288,7 @@ def claims_command(
     with refusals("study"):
         from moram.study.robustness import run_robustness
         from moram.study.trials import find_trials, run_trials, training_seconds, untrained
-        folder, trials = writable_folder(out), find_trials(only)
-        weights, tables = folder / "weights", folder / "tables"
+        trials, weights, tables = find_trials(only), writable_folder(out) / "weights", out / "tables"
         if train and (to_train := untrained(trials, weights, tables)):
             hours, names = training_seconds(to_train, device) / 3600, ", ".join(trial.name for trial in to_train)
             typer.echo(f"to train: {names}; some {hours:.1f} hours at this machine's pace now")
