@@ -99,7 +99,7 @@ class TestNotebook:
     def test_is_short(self, notebook):
         count, size = len(json.loads(notebook.read_text(encoding="utf-8"))["cells"]), notebook.stat().st_size
         assert count <= 60, f"{count} cells; make two notebooks of it"
-        assert size <= 480 * 1024, f"{size / 1024:.0f} KB; smaller figures"
+        assert size <= 400 * 1024, f"{size / 1024:.0f} KB; smaller figures"
 
     def test_exported_cells_are_short(self, notebook):
         exported = [cell["source"] for cell in cells(notebook) if re.search(r"^#\| *export", cell["source"], re.MULTILINE)]
@@ -155,7 +155,7 @@ def test_pictures_on_disk_have_all_their_colours():
 
 
 def test_notebooks_are_small_together():
-    assert sum(path.stat().st_size for path in NOTEBOOKS) <= 5 * 2**20  # some sixty notebooks, their figures drawings that stay sharp
+    assert sum(path.stat().st_size for path in NOTEBOOKS) <= 4.25 * 2**20  # some sixty notebooks, their figures drawings that stay sharp
 
 
 def test_the_checks_can_fail():

@@ -174,11 +174,14 @@ def draw_intervals(
 ) -> None:
     "A row for each case, a dot and an interval for each model, a colour for each family."
     cases, families = list(dict.fromkeys(measured["case"])), list(dict.fromkeys(measured["family"]))
+    measured = measured.reset_index(drop=True)
+    place = pd.Series(0.0, measured.index)
     for case, models in measured.groupby("case", sort=False):
-        places = len(cases) - 1 - cases.index(case) + np.linspace(0.3, -0.3, len(models) + 2)[1:-1]
-        for place, row in zip(places, models.itertuples(index=False)):
-            axis.plot([row.low, row.high], [place, place], color=f"C{families.index(row.family)}", linewidth=1.5)
-            axis.plot(row.value, place, "o", color=f"C{families.index(row.family)}", markersize=3)
+        place[models.index] = len(cases) - 1 - cases.index(case) + np.linspace(0.3, -0.3, len(models) + 2)[1:-1]
+    for k, family in enumerate(families):
+        own = measured[measured["family"] == family]
+        axis.hlines(place[own.index], own["low"], own["high"], color=f"C{k}", linewidth=1.5)
+        axis.plot(own["value"], place[own.index], "o", color=f"C{k}", markersize=3)
     axis.axvline(level, color="black", linewidth=0.6)
     axis.set(yticks=range(len(cases)), yticklabels=cases[::-1], ylim=(-0.6, len(cases) - 0.4))
     axis.tick_params(labelsize=7)

@@ -30,13 +30,14 @@ def judge_same_map(
     tables: Tables,  # any data
 ) -> Verdict:
     "C1: within RAM's constraint Grad-RAM gives RAM's map."
-    found = [pick(scores, "ram_residue").max().item() for scores in tables.values() if pick(scores, "ram_residue").notnull().any()]
-    if not found:
+    subject = [scores for scores in tables.values() if pick(scores, "ram_residue").notnull().any()]  # a hidden layer leaves no RAM
+    if not subject:
         return Verdict("C1 Within RAM's constraint Grad-RAM gives RAM's map", "cannot tell", "No model with RAM's ending.")
-    largest, pictures = max(found), sum(scores.sizes["picture"] for scores in tables.values())
+    largest = max(pick(scores, "ram_residue").max().item() for scores in subject)
+    pictures = sum(scores.sizes["picture"] for scores in subject)
     return Verdict("C1 Within RAM's constraint Grad-RAM gives RAM's map", "holds" if largest < 1e-4 else "contradicted",
                    f"Up to one constant they differ by {largest:.0e} of RAM's largest value at most, "
-                   f"on {pictures:,} pictures, {len(tables)} {'models' if len(tables) > 1 else 'model'}.")
+                   f"on {pictures:,} pictures, {len(subject)} {'models' if len(subject) > 1 else 'model'}.")
 
 # %% ../../nbs/study/05b_judges.ipynb #a228dc63
 PAPER_DATA = "RectangleDataset"

@@ -310,7 +310,7 @@ def score_model(
     at_once = batch_size * (5 if isinstance(maps, Mapping) else 1)  # tables of few numbers are slow in small pieces
     scores, cells = _score_batches(scorer, index, len(index[:randomized]), at_once, bar)
     parts = [score_faithfulness(model, dataset, rows, layer, baseline=baseline).assign_coords(picture=rows.numpy())
-             for baseline, n in few.items() for rows in bar(index[:n].split(batch_size), f"perturbing: {baseline}") if len(rows)]
+             for baseline, n in few.items() if n != 0 for rows in bar(index[:n].split(batch_size), f"perturbing: {baseline}") if len(rows)]
     if parts:
         faithful = xr.merge(parts, join="outer", compat="no_conflicts")
         scores = scores.merge(faithful, join="left").reindex(baseline=list(few), order=list(ORDERS), change=list(CHANGES))
