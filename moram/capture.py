@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import torch
 from torch import Tensor, nn
 
-from .grid import Call, Tokens, apply_reshape, channel_axis, count_prefix_tokens, find_grid, may_tell, surely_channels_first, watched
+from .grid import Call, Tokens, all_modules, apply_reshape, channel_axis, count_prefix_tokens, find_grid, may_tell, surely_channels_first, watched
 from .inputs import MoramWarning, check_images, check_inputs, check_output, find_picture, map_tensors, run_model, select_output  # noqa: F401
 from .path import TailPath, path_contributions
 from .twin import eval_twin, find_module, layer_name  # noqa: F401
@@ -56,7 +56,7 @@ def find_head(
     missing_ok: bool = False,  # whether None will do where there is none
 ) -> nn.Linear | None:  # the last one of its modules
     "The last linear layer. ValueError when there is none."
-    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    linear = [module for module in all_modules(model) if isinstance(module, nn.Linear)]
     if not linear and not missing_ok:
         raise ValueError("RAM needs a linear layer behind global average pooling and the model has none; use grad_ram or moram")
     return linear[-1] if linear else None
@@ -113,7 +113,7 @@ def run_pass(
     if steps is None and reference is not None:
         raise ValueError("reference: contributions are what starts from it; give steps too, for example steps=16")
     names, name = find_module(model, layer)
-    check_inputs(model, images)
+    check_inputs(names[""], images)
     path = TailPath(names, name, steps, reference)
     path.told = reshape is not None or name in _CHANNELS_FIRST.get(model, ())
     if steps is not None:
@@ -123,7 +123,7 @@ def run_pass(
         first = _gradients(outputs, 0, path.leaf)
         if first is not None:
             _remember(model, path, images, grad)
-            return Pass(path, outputs, single, first, grid, output, find_head(model, missing_ok=True))
+            return Pass(path, outputs, single, first, grid, output, find_head(names[""], missing_ok=True))
     raise ValueError(f"layer: the prediction does not depend on {layer_name(layer)} by a path with a gradient; choose a layer before "
                      "the head (or does the model cut gradients itself: inference_mode, detach, argmax, a reentrant checkpoint? A quantised layer has no "
                      "gradient: explain the float model)")
@@ -220,9 +220,9 @@ def _warn_calls(path: TailPath, outputs: Tensor) -> None:
 # %% ../nbs/03_capture.ipynb #fb82e8b8
 def _check_rows(path: TailPath, out: Any, made: bool) -> None:
     "ValueError where row 0 belongs to several pictures: a square output, [K, N] with K = N, or what a user's function made."
-    if not isinstance(out, Tensor) or not out.requires_grad or len(path.leaf) == 1 or _normalises_by_batch(path) is not None:
+    if not isinstance(out, Tensor) or not out.requires_grad or len(path.leaf) == 1:
         return
-    if made or (out.ndim == 2 and len(out) == out.shape[1] == len(path.leaf)):
+    if (made or (out.ndim == 2 and len(out) == out.shape[1] == len(path.leaf))) and _normalises_by_batch(path) is None:
         gradient = torch.autograd.grad(out[0].sum(), path.leaf, retain_graph=True, allow_unused=True)[0]
         if gradient is not None and gradient[1:].any():
             whose = "output: row 0 of what the function gives," if made else "model: row 0 of its output"

@@ -6,6 +6,7 @@
 __all__ = ['Explanation', 'explain', 'explain_batches', 'split_images', 'show']
 
 # %% ../nbs/11_explanation.ipynb #40cffed3
+import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -92,8 +93,8 @@ def _warn(explanation: Explanation, passed: Pass) -> None:
     "Say where maps may not mean what one would think."
     cells, method, n = explanation.cells.detach(), explanation.method, len(explanation.predictions)
     where = f"at {explanation.layer!r}" if isinstance(explanation.layer, str) else "at this layer"
-    flat = cells.flatten(1)
-    broken, empty = int((~flat.isfinite()).any(1).sum()), int((flat == 0).all(1).sum())
+    largest = cells.flatten(1).abs().amax(1).tolist()
+    broken, empty = sum(not math.isfinite(value) for value in largest), largest.count(0)
     if broken:
         _say(f"maps: {broken} of {n} hold NaN or infinite values, {where}; look at the activations and gradients there")
     if empty:
@@ -101,9 +102,8 @@ def _warn(explanation: Explanation, passed: Pass) -> None:
              "or the method cuts off all there is; try method='grad_ram', and another layer")
     if passed.activations[0, 0].numel() == 1:
         _say(f"maps: the grid has one cell {where}, so a map says nothing about places; choose a layer before the pooling")
-    negative = 0 if method.signed_activations else int((passed.activations < 0).sum())
-    if negative:
-        _say(f"activations: {negative / passed.activations.numel():.0%} are negative {where}, so the map of {method.label} is no magnitude; "
+    if not method.signed_activations and passed.activations.min() < 0:
+        _say(f"activations: {(passed.activations < 0).float().mean():.0%} are negative {where}, so the map of {method.label} is no magnitude; "
              "method='contribution_modulus' is one")
     if explanation.remainder is not None:
         difference = explanation.predictions - explanation.reference

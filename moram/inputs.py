@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .grid import is_convolution
+from .grid import all_modules, is_convolution
 
 # %% ../nbs/02c_inputs.ipynb #d99009ec
 class MoramWarning(UserWarning):
@@ -81,7 +81,7 @@ def convolution_dims(
     model: nn.Module,  # any model
 ) -> int | None:  # 1, 2 or 3; None without convolutions
     "The spatial axes of a model's pictures, as its convolutions have them."
-    sizes = [m.kernel_size for m in model.modules() if is_convolution(m)]
+    sizes = [module.kernel_size for module in all_modules(model) if is_convolution(module)]
     return max((len(size) for size in sizes if isinstance(size, tuple)), default=None)
 
 # %% ../nbs/02c_inputs.ipynb #d1a72d85

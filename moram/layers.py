@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from .grid import Call, Tokens, channel_axis, channels_last, count_prefix_tokens, find_grid, is_convolution, watched
+from .grid import Call, Tokens, all_modules, channel_axis, channels_last, count_prefix_tokens, find_grid, is_convolution, watched
 from .inputs import MoramWarning, check_inputs, find_picture, map_tensors, run_model
 from .twin import check_model, named_twins
 
@@ -191,11 +191,11 @@ def find_layer(
 ) -> str:  # the module's dotted name
     "The last layer on a grid through which the picture passes. ValueError when there is none; a warning when part of the picture bypasses it."
     check_model(model)
-    check_inputs(model, images)
     output = output if callable(output) else None
-    key = (find_picture(images).shape[1:], tuple(map(id, model.modules())), getattr(output, "__code__", output))
+    key = (getattr(find_picture(images), "shape", ())[1:], tuple(map(id, all_modules(model))), getattr(output, "__code__", output))
     found = _FOUND.get(model, {}).get(key)
     if found is None:
+        check_inputs(model, images)
         found = _find(model, images, output)
         _FOUND.setdefault(model, {})[key] = found
     if found.bypassed:

@@ -11,6 +11,7 @@ import functools
 import types
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -37,7 +38,8 @@ def named_twins(
     "`eval_twin`, and the way from each name to the twin's module. Errors as `check_model`."
     check_model(model)
     twins: dict[int, Any] = {}
-    _point_hooks(_twin_module(model, twins), twins)
+    _twin_module(model, twins)
+    _point_hooks(twins)
     names: dict[str, nn.Module] = {}
     _name_all(model, "", twins, names)
     return names
@@ -67,24 +69,26 @@ def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
         return twins[id(module)]
     _check_tensors(module)
     twin = twins[id(module)] = object.__new__(type(module))
-    twin.__dict__.update(module.__dict__)
+    old, new = module.__dict__, twin.__dict__
+    new.update(old, training=False, _compiled_call_impl=None)
     for name in _OWN_DICTIONARIES:
-        if name in twin.__dict__:
-            twin.__dict__[name] = twin.__dict__[name].copy()
-    twin.__dict__.update(training=False, _compiled_call_impl=None, **{name: OrderedDict() for name in _LEFT_OUT})
-    twin._buffers.update(_own_buffers(module, twins))
+        if name in old:
+            new[name] = old[name].copy()
+    for name in _LEFT_OUT:
+        new[name] = OrderedDict()
+    if module._buffers:
+        new["_buffers"].update(_own_buffers(module, twins))
     for name, child in module._modules.items():
-        twin._modules[name] = None if child is None else _twin_module(child, twins)
-    for name in module.__dict__.keys() - _PLAIN:
-        value = module.__dict__[name]
-        if not (type(value) in _ATOMS or (type(value) is tuple and _ATOMS.issuperset(map(type, value)))):
-            twin.__dict__[name] = _twin_value(value, twins)
+        new["_modules"][name] = None if child is None else _twin_module(child, twins)
+    for name, value in old.items():
+        if name not in _PLAIN and not ((kind := type(value)) in _ATOMS or (kind is tuple and _ATOMS.issuperset(map(type, value)))):
+            new[name] = _twin_value(value, twins)
     return twin
 
 # %% ../nbs/02a_twin.ipynb #9a2e76a7
 def _own_buffers(module: nn.Module, twins: dict[int, Any]) -> dict[str, Tensor]:
     "Copies of the buffers that a forward pass may write to: all but those of PyTorch's norms."
-    if not module._buffers or isinstance(module, torch.nn.modules.batchnorm._NormBase):
+    if isinstance(module, torch.nn.modules.batchnorm._NormBase):
         return {}
     with torch.inference_mode(False), torch.no_grad():
         for t in module._buffers.values():
@@ -177,14 +181,14 @@ def _rebuilt_function(function: types.FunctionType, twin: Callable[[Any], Any]) 
     return rebuilt
 
 # %% ../nbs/02a_twin.ipynb #07f58d22
-def _point_hooks(twin: nn.Module, twins: dict[int, Any]) -> None:
+def _point_hooks(twins: dict[int, Any]) -> None:
     "Let users' hooks mean the twin where they mean the model."
-    for module in list(twins.values()):
-        if isinstance(module, nn.Module) and not isinstance(module, torch.jit.ScriptModule):
-            for hooks in filter(None, map(module.__dict__.get, _HOOKS)):
-                for key, hook in hooks.items():
-                    if not isinstance(hook, bool):
-                        hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
+    hooked = [hooks for module in twins.values() if isinstance(module, nn.Module) for hooks in map(module.__dict__.get, _HOOKS)
+              if hooks and not isinstance(module, torch.jit.ScriptModule)]
+    for hooks in hooked:
+        for key, hook in hooks.items():
+            if not isinstance(hook, bool):
+                hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
 
 # %% ../nbs/02a_twin.ipynb #3a4f9565
 def check_model(
@@ -202,7 +206,7 @@ def check_model(
 
 def _check_tensors(module: nn.Module) -> None:
     "ValueError for a module without numbers."
-    for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
+    for name, tensor in chain(module._parameters.items(), module._buffers.items()):
         if tensor is None:
             continue
         if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
