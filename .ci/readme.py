@@ -40,7 +40,13 @@ def prepare(cell):
         cell.metadata["transient"] = {"remove_source": True}
     cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {}) and output.get("name") != "stderr"]
     cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.MULTILINE)
-    return cell
+    return folded(cell, found["code-summary"]) if "code-fold" in found else cell
+
+
+def folded(cell, summary):
+    "A code cell as a fold, which GitHub shows closed."
+    text = f"<details>\n<summary>{summary}</summary>\n\n```python\n{cell.source}\n```\n\n</details>"
+    return nbformat.v4.new_markdown_cell(text, id=cell.id)
 
 
 def render():

@@ -102,6 +102,8 @@ def kind_of_code(source, found, page):
         return "Imports"
     if 2 * sum(word.startswith(("assert", "test")) for word in starts) >= len(starts) > 0 and "export" not in found:
         return "Tests"
+    if "code-fold" in found:
+        return found["code-summary"]
     if page.startswith("guides/") or page == "index":
         return ""
     if len(lines) > OPEN_LINES or page.startswith(("study/", "explorer/", "try")):

@@ -86,7 +86,7 @@ def deletion(
     order: str,  # one of `ORDERS`: by value or by magnitude
     baseline: Tensor | float = 0.0,  # what removed pixels become: a grey value, or a tensor that broadcasts to the images
     steps: int = 20,  # into how many equal shares the pixels are cut
-    batch_size: int = 256,  # changed images that pass through the model at a time
+    batch_size: int = 64,  # changed images that pass through the model at a time
     output: int = 0,  # which of K outputs is Y
     seed: int = 0,  # of the order among equal pixels
     progress: bool = False,  # show a bar
@@ -103,7 +103,7 @@ def insertion(
     order: str,  # one of `ORDERS`: by value or by magnitude
     baseline: Tensor | float = 0.0,  # what pixels are before: a grey value, or a tensor that broadcasts to the images
     steps: int = 20,  # into how many equal shares the pixels are cut
-    batch_size: int = 256,  # changed images that pass through the model at a time
+    batch_size: int = 64,  # changed images that pass through the model at a time
     output: int = 0,  # which of K outputs is Y
     seed: int = 0,  # of the order among equal pixels
     progress: bool = False,  # show a bar
@@ -144,7 +144,8 @@ def _predictor(model: nn.Module, output: int, batch_size: int, done: Callable[[i
     def predict(n: int, make: Callable[[Tensor], Tensor]) -> Tensor:  # [n]
         found = []
         for jobs in torch.arange(n).split(batch_size):
-            found.append(select_output(twin(make(jobs)), output, len(jobs)))
+            pictures = make(jobs).contiguous(memory_format=torch.channels_last)  # convolutions are up to twice as fast on it
+            found.append(select_output(twin(pictures), output, len(jobs)))
             done(len(jobs))
         return torch.cat(found)
 
@@ -206,7 +207,7 @@ def delete_and_insert(
     places: Mapping[str, Tensor],  # name -> order [N, H, W], from `pixel_places`
     baseline: Tensor | float = 0.0,  # what takes a pixel's place: a grey value, or a tensor that broadcasts to the images
     steps: int = 20,  # into how many equal shares the pixels are cut
-    batch_size: int = 256,  # changed images that pass through the model at a time
+    batch_size: int = 64,  # changed images that pass through the model at a time
     output: int = 0,  # which of K outputs is Y
     progress: bool = False,  # show a bar
 ) -> dict[str, Faithfulness]:  # by name

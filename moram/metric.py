@@ -9,6 +9,7 @@ __all__ = ['NORMALIZATIONS', 'relevance', 'empty_maps', 'cumulative_importance',
 
 # %% ../nbs/06_metric.ipynb #63a7d703
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -206,8 +207,9 @@ def score_areas(
         return {n: _score_anywhere(maps, masks, r, n) for n in normalizations}
     values, inside = maps.detach().flatten(1), masks.flatten(1)
     at_a_time = max(1, 2**17 // values.shape[1])  # maps that fit a processor's cache
-    parts = [_score_orders(v.numpy(), i.numpy(), r.numpy(), normalizations)
-             for v, i in zip(values.split(at_a_time), inside.split(at_a_time), strict=True)]
+    jobs = list(zip(values.split(at_a_time), inside.split(at_a_time), strict=True))
+    with ThreadPoolExecutor(min(len(jobs), torch.get_num_threads())) as pool:  # NumPy sorts on one thread, but several at a time
+        parts = list(pool.map(lambda job: _score_orders(job[0].numpy(), job[1].numpy(), r.numpy(), normalizations), jobs))
     return {n: AreaScores(*(torch.from_numpy(np.concatenate(column)) for column in zip(*(part[n] for part in parts), strict=True)))
             for n in normalizations}
 

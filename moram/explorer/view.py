@@ -12,6 +12,7 @@ import re
 from importlib import resources
 
 import anywidget
+import ipywidgets as widgets
 import matplotlib
 import numpy as np
 import traitlets
@@ -58,7 +59,7 @@ def scene_state(
 
 # %% ../../nbs/explorer/02_view.ipynb #4ffb9ec9
 def join_scripts(
-    names: tuple[str, ...] = ("maths.js", "paint.js", "curve.js", "save.js", "facts.js", "panel.js", "view.js"),  # each uses only those before it
+    names: tuple[str, ...] = ("maths.js", "paint.js", "curve.js", "save.js", "facts.js", "panel.js", "rest.js", "view.js"),  # each uses only those before it
 ) -> str:
     "The view's JavaScript as one module."
     texts = [resources.files("moram.explorer").joinpath("static", name).read_text("utf-8") for name in names]
@@ -80,6 +81,7 @@ class SentByPython(anywidget.AnyWidget):
     signed_from = traitlets.Int(len(COLOUR_MAPS)).tag(sync=True)  # place of the first signed table
     units = traitlets.Unicode(UNITS).tag(sync=True)
     upload_limit = traitlets.Float(100).tag(sync=True)  # MB, of one file
+    calm = traitlets.List().tag(sync=True, **widgets.widget_serialization)  # widgets that tell Python of a change once they are at rest
     drawn_by = traitlets.List([*_SENT, *_CHOSEN, *(f"show_{name}" for name in METHODS)]).tag(sync=True)
 
     scene = traitlets.Dict().tag(sync=True)  # from `scene_state`

@@ -213,7 +213,8 @@ def score_faithfulness(
     ground = {"background": getattr(dataset, "background", 0.0), "mean": mean_colour(images), "blur": blurred(images)}[baseline]
     places = {label: pixel_places(maps[name], order) for label, (name, order) in ORDERS.items()}
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16_pays(images.device)):  # half the time, means within 0.002
-        found = delete_and_insert(model, images, places, ground, steps).values()
+        at_once = max(1, 2**18 // images[0, 0].numel())  # pictures that fit a processor's cache
+        found = delete_and_insert(model, images, places, ground, steps, at_once).values()
     areas = torch.stack([torch.stack([getattr(both, change).area for change in CHANGES], 1) for both in found], -1)  # [N, change, order]
     return xr.Dataset({"change_area": labelled("change_area", areas[:, :, None], change=CHANGES, baseline=[baseline], order=list(ORDERS))})
 

@@ -25,6 +25,17 @@ export class Panel {
     }
     this.figure.append(this.text)
     this.drawn = {}
+    this.width = this.height = 0 // on the page; asked for here, it would have to be laid out anew for each panel
+  }
+  // The panel has another size on the page.
+  fit() {
+    [this.width, this.height] = [this.over.clientWidth, this.over.clientHeight]
+    this.smooth()
+    if (this.marked) this.mark(...this.marked)
+  }
+  // A picture that is made smaller is smoothed.
+  smooth() {
+    this.base.style.imageRendering = this.width && this.width < this.base.width ? "auto" : ""
   }
   // Draw again only what depends on something that changed.
   update(part, key, draw) {
@@ -38,7 +49,7 @@ export class Panel {
       const [H, W] = size
       Object.assign(this.base, { height: H, width: W })
       this.stack.style.aspectRatio = `${W} / ${H}`
-      this.base.style.imageRendering = this.over.clientWidth && this.over.clientWidth < W ? "auto" : ""
+      this.smooth()
       this.base.getContext("2d").putImageData(new ImageData(paint(), W, H), 0, 0)
     })
     if (this.base.getAttribute("aria-label") !== label) this.base.setAttribute("aria-label", label)
@@ -48,8 +59,8 @@ export class Panel {
     if (this.empty.textContent !== empty) this.empty.textContent = empty
   }
   mark(key, mask, size, pixel) {
-    const ratio = window.devicePixelRatio || 1, width = Math.round(this.over.clientWidth * ratio)
-    const height = Math.round(this.over.clientHeight * ratio)
+    this.marked = [key, mask, size, pixel]
+    const ratio = window.devicePixelRatio || 1, width = Math.round(this.width * ratio), height = Math.round(this.height * ratio)
     this.update("over", [key, width, height, pixel], () => {
       Object.assign(this.over, { width, height })
       const context = this.over.getContext("2d"), scale = [width / size[1], height / size[0]]

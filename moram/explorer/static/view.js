@@ -6,6 +6,7 @@ import { curveFrame, drawCurves } from "./curve.js"
 import { savePanels } from "./save.js"
 import { Facts, bytesOf } from "./facts.js"
 import { Panel, element } from "./panel.js"
+import { tellAtRest } from "./rest.js"
 
 const number = (value, digits = 3) => Number(value.toPrecision(digits)).toString().replace("-", "−")
 const signed = value => (value > 0 ? "+" : "") + number(value)
@@ -81,7 +82,13 @@ class View {
     for (const panel of [this.picture, ...this.maps.values()]) this.listenToReader(panel.base, signal)
     this.listenToCurve(signal)
     const resized = new ResizeObserver(later), themed = new MutationObserver(later)
-    resized.observe(this.root)
+    for (const node of [this.root, this.curve]) resized.observe(node)
+    const panels = new Map([this.picture, this.truth, ...this.maps.values(), ...this.kinds.values()].map(panel => [panel.over, panel]))
+    const fitted = new ResizeObserver(entries => { for (const { target } of entries) panels.get(target).fit() })
+    for (const node of panels.keys()) fitted.observe(node)
+    const calm = () => tellAtRest(this.model, this.get("calm"))
+    this.model.on("change:calm", calm)
+    calm()
     for (const node of [document.documentElement, document.body]) themed.observe(node, { attributes: true })
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", later, { signal })
     this.files.addEventListener("change", () => { this.sendFiles([...this.files.files]); this.files.value = "" }, { signal })
@@ -89,7 +96,11 @@ class View {
       const around = target.closest?.(".moram-upload")?.closest(".moram-explorer")
       if (around && around === this.el.closest(".moram-explorer")) this.files.click()
     }, { signal })
-    signal.addEventListener("abort", () => { resized.disconnect(); themed.disconnect(); this.forget() })
+    signal.addEventListener("abort", () => {
+      for (const observer of [resized, fitted, themed]) observer.disconnect()
+      this.model.off("change:calm", calm)
+      this.forget()
+    })
   }
   schedule() {
     this.waiting ??= requestAnimationFrame(() => { this.waiting = undefined; this.draw() })
@@ -154,7 +165,7 @@ class View {
 
   draw() {
     if (!this.el.isConnected) return
-    const ink = getComputedStyle(this.el).color
+    const ink = getComputedStyle(this.el).color, place = [this.curve.clientWidth, this.curve.clientHeight] // before anything is written
     this.showAround(ink)
     if (this.alert.textContent !== this.get("alert")) this.alert.textContent = this.get("alert")
     const scene = this.scene
@@ -164,7 +175,7 @@ class View {
     if (!this.facts.has(scene)) this.facts.set(scene, new Facts(scene))
     const facts = this.facts.get(scene), shown = facts.names.filter(name => this.get(`show_${name}`))
     const normalize = NORMALIZATIONS[this.get("normalize")], pixel = this.get("pixel")
-    const state = { shown, normalize, r: this.get("r"), ink, pixel: pixel.length && pixel[0] < scene.size[0] && pixel[1] < scene.size[1] ? pixel : [] }
+    const state = { shown, normalize, r: this.get("r"), ink, place, pixel: pixel.length && pixel[0] < scene.size[0] && pixel[1] < scene.size[1] ? pixel : [] }
     this.drawHead(scene)
     this.drawMaps(facts, state)
     const drawn = this.drawOutcomes(facts, state)
@@ -254,7 +265,7 @@ class View {
     return drawn
   }
 
-  drawCurves(facts, { shown, normalize, r, ink }, drawn) {
+  drawCurves(facts, { shown, normalize, r, ink, place: [width, height] }, drawn) {
     const known = !!facts.mask, means = this.get("show_mean") ? this.get("means") : {}
     this.curveBox.hidden = !known
     this.unknown.hidden = known
@@ -263,7 +274,7 @@ class View {
       const { label, colour, dash } = this.methods.find(method => method.name === name)
       return { label, colour, dash, curve: facts.curve(name, normalize), mean: means[`${name}/${normalize}`], at: drawn.get(name).accuracy }
     })
-    const ratio = window.devicePixelRatio || 1, { clientWidth: width, clientHeight: height } = this.curve
+    const ratio = window.devicePixelRatio || 1
     const key = JSON.stringify([facts.scene.id, shown, normalize, r, ink, width, height, Object.keys(means)])
     if (key === this.curvesDrawn) return
     this.curvesDrawn = key
