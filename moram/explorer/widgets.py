@@ -62,6 +62,7 @@ def link_controls(
         side = "index" if isinstance(control, (widgets.Dropdown, widgets.Select)) else "value"
         setattr(view, trait, getattr(control, side))
         widgets.jslink((control, side), (view, trait))
+        control.add_class("moram-calm")
     view.calm = [*(view.calm or [view]), *controls.values()]
 
 # %% ../../nbs/explorer/03_widgets.ipynb #79717d50

@@ -95,16 +95,16 @@ PURPOSES = {
 # %% ../../nbs/study/05_trials.ipynb #b3784771
 def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = RectangleDataset, pretrained: str | None = None, *,
             epochs: int = 2, start: str | None = None, frozen: str | None = None, network: Callable[..., nn.Module] = Trial.network,
-            batch_size: int = Trial.batch_size, aside: bool = False, **arguments) -> Iterator[Trial]:
+            batch_size: int = Trial.batch_size, lr: float = Trial.lr, aside: bool = False, **arguments) -> Iterator[Trial]:
     "Trials of one family; the shipped weights, if there are any, are those of seed 0."
     for seed in range(seeds):
         yield Trial(family, seed, data, arguments, epochs, network, pretrained if seed == 0 else None, start,
-                    frozen and f"{frozen}-seed{seed}", batch_size, aside=aside)
+                    frozen and f"{frozen}-seed{seed}", batch_size, lr, aside)
 
 # %% ../../nbs/study/05_trials.ipynb #d7bb1d03
 TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
-    *_family("rectangles-64", 3, pretrained="quarter-64", n=30_000, size=64),
-    *_family("rectangles-128", 3, pretrained="quarter-128", n=30_000, size=128),
+    *_family("rectangles-64", 3, pretrained="quarter-64", lr=1.5e-3, n=30_000, size=64),
+    *_family("rectangles-128", 3, pretrained="quarter-128", lr=1.5e-3, n=30_000, size=128),
     *_family("rectangles-224", 2, n=30_000, size=224),
     *_family("residual-64", 2, epochs=3, network=ResNetGAP, batch_size=64, aside=True, n=15_000, size=64),
     *_family("residual-hidden-64", 2, epochs=3, network=partial(ResNetGAP, hidden=64), batch_size=64, aside=True, n=15_000, size=64),

@@ -30,7 +30,7 @@ class View {
   get(name) { return this.model.get(name) }
   set(changes, save = true) {
     for (const [name, value] of Object.entries(changes)) this.model.set(name, value)
-    if (save) this.model.save_changes()
+    if (save) (this.atRest ?? this.model).save_changes()
   }
   get scene() {
     const kept = this.get("kept"), found = kept.length ? kept[this.get("position")] : this.get("scene")
@@ -86,7 +86,7 @@ class View {
     const panels = new Map([this.picture, this.truth, ...this.maps.values(), ...this.kinds.values()].map(panel => [panel.over, panel]))
     const fitted = new ResizeObserver(entries => { for (const { target } of entries) panels.get(target).fit() })
     for (const node of panels.keys()) fitted.observe(node)
-    const calm = () => tellAtRest(this.model, this.get("calm"))
+    const calm = async () => { this.atRest = (await tellAtRest(this.model, this.get("calm")))[0] } // the first is this view
     this.model.on("change:calm", calm)
     calm()
     for (const node of [document.documentElement, document.body]) themed.observe(node, { attributes: true })
