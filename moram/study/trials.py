@@ -71,7 +71,7 @@ class Trial:
 PURPOSES = {
     "rectangles-64": "the paper's data at 64 px: maps of 4 x 4 cells",
     "rectangles-128": "the paper's data at 128 px: 8 x 8 cells",
-    "rectangles-224": "the paper's data at VGG16's own size, 14 x 14 cells; each picture is seen once",
+    "rectangles-224": "the paper's data at VGG16's own size, 14 x 14 cells",
     "residual-64": "the paper's data and RAM's ending in another network, ResNet-18",
     "residual-hidden-64": "the same network with a hidden layer before the output: RAM's constraint does not hold",
     "inverted-64": "the paper's data in black on white",
@@ -105,7 +105,7 @@ def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = Rectan
 TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
     *_family("rectangles-64", 3, pretrained="quarter-64", lr=1.5e-3, n=30_000, size=64),
     *_family("rectangles-128", 3, pretrained="quarter-128", lr=1.5e-3, n=30_000, size=128),
-    *_family("rectangles-224", 2, epochs=1, batch_size=8, lr=1.5e-3, aside=True, n=30_000, size=224),
+    *_family("rectangles-224", 2, lr=1.5e-3, aside=True, n=30_000, size=224),
     *_family("residual-64", 2, epochs=3, network=ResNetGAP, batch_size=64, aside=True, n=15_000, size=64),
     *_family("residual-hidden-64", 2, epochs=3, network=partial(ResNetGAP, hidden=64), batch_size=64, aside=True, n=15_000, size=64),
     *_family("inverted-64", 3, n=30_000, size=64, foreground=0.0, background=1.0),
@@ -113,7 +113,7 @@ TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
     *_family("signed-64", 3, SignedShapes, n=30_000, size=64),
     *_family("signed-128", 3, SignedShapes, epochs=2, start="quarter-128", n=15_000, size=128),
     *_family("distractors-64", 3, DistractorShapes, epochs=3, start="quarter-64", n=30_000, size=64),
-    *_family("distractors-128", 3, DistractorShapes, epochs=2, start="quarter-128", n=15_000, size=128),
+    *_family("distractors-128", 3, DistractorShapes, epochs=3, start="quarter-128", n=15_000, size=128),
     *_family("digits-64", 3, RotatedDigits, epochs=6, n=10_000, size=64),
     *_family("slants-64", 3, SlantedDigits, epochs=20, size=64),
     *_family("scene-64", 3, MonsterBearings, epochs=8, folder="~/.cache/moram", n=6000, size=64),
