@@ -79,7 +79,7 @@ def all_modules(
             waiting.extend(list(module._modules.values())[::-1])
     return list(found.values())
 
-
+# %% ../nbs/02b_grid.ipynb #16f55aae
 @contextmanager
 def watched(
     modules: Mapping[str, nn.Module],  # name -> module, of a private twin

@@ -199,17 +199,15 @@ def score_areas(
     "Areas and curves under several normalisations, from as few sorts as can be. Errors as `relevance`, `check_masks`, `accuracy_curve`."
     maps = _checked_maps(maps)
     check_masks(maps, masks)
-    unknown = [n for n in normalizations if n not in NORMALIZATIONS]
-    if unknown:
+    if unknown := [n for n in normalizations if n not in NORMALIZATIONS]:
         raise ValueError(f"normalize: expected one of {list(NORMALIZATIONS)}, got {unknown[0]!r}")
     r = torch.zeros(0, dtype=torch.float64) if r is None else _thresholds(r, torch.device("cpu"))
     if maps.device.type != "cpu":
         return {n: _score_anywhere(maps, masks, r, n) for n in normalizations}
     values, inside = maps.detach().flatten(1), masks.flatten(1)
     at_a_time = max(1, 2**17 // values.shape[1])  # maps that fit a processor's cache
-    jobs = list(zip(values.split(at_a_time), inside.split(at_a_time), strict=True))
-    with ThreadPoolExecutor(min(len(jobs), torch.get_num_threads())) as pool:  # NumPy sorts on one thread, but several at a time
-        parts = list(pool.map(lambda job: _score_orders(job[0].numpy(), job[1].numpy(), r.numpy(), normalizations), jobs))
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # NumPy sorts on one thread, but several at a time
+        parts = list(pool.map(lambda v, i: _score_orders(v.numpy(), i.numpy(), r.numpy(), normalizations), *(t.split(at_a_time) for t in (values, inside))))
     return {n: AreaScores(*(torch.from_numpy(np.concatenate(column)) for column in zip(*(part[n] for part in parts), strict=True)))
             for n in normalizations}
 
