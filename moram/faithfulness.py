@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ORDERS', 'pixel_places', 'mean_colour', 'blurred', 'Perturbation', 'Faithfulness', 'deletion', 'insertion',
-           'delete_and_insert']
+           'memory_layout', 'delete_and_insert']
 
 # %% ../nbs/08_faithfulness.ipynb #d4ba6b15
 from collections.abc import Callable, Mapping
@@ -117,7 +117,7 @@ def _perturb(model: nn.Module, images: Tensor, places: Mapping[str, Tensor], bas
              output: int, progress: bool, ways: list[bool]) -> dict[str, list[Perturbation]]:
     "For each order, deletion (False) and insertion (True)."
     check_images(images)
-    background = _expand(baseline, images)
+    background, layout = _expand(baseline, images), memory_layout(images)
     _check_places(images, places, steps, batch_size)
     fractions = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
     counts = (fractions * images[0, 0].numel()).round().long().to(images.device)[1:-1]  # pixels that are replaced
@@ -127,7 +127,7 @@ def _perturb(model: nn.Module, images: Tensor, places: Mapping[str, Tensor], bas
     with torch.no_grad(), tqdm(total=2 * len(images) + len(distinct) * len(counts) * len(ways), disable=not progress, unit="picture") as bar:
         predict = _predictor(model, output, batch_size, bar.update)
         ends = [predict(len(images), lambda jobs, pictures=pictures: pictures[jobs]) for pictures in (images, background)]
-        middle = {way: _predict_steps(predict, *((background, images) if way else (images, background)), distinct, counts) for way in ways}
+        middle = {way: _predict_steps(predict, *((background, images) if way else (images, background)), distinct, counts, layout) for way in ways}
     found: dict[str, list[Perturbation]] = {name: [] for name in places}
     for name in places:
         for way in ways:
@@ -135,6 +135,14 @@ def _perturb(model: nn.Module, images: Tensor, places: Mapping[str, Tensor], bas
             changes = (Y - ends[0][:, None]).abs()
             found[name].append(Perturbation(fractions, Y, changes, torch.trapezoid(changes.double().cpu(), fractions)))
     return found
+
+# %% ../nbs/08_faithfulness.ipynb #ea639b2f
+def memory_layout(
+    images: Tensor,  # [N, C, H, W]
+) -> torch.memory_format:
+    "How the images lie in memory: channels last only where they lie so and not in the plain order too."
+    last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
+    return torch.channels_last if last else torch.contiguous_format
 
 # %% ../nbs/08_faithfulness.ipynb #3caccb74
 def _predictor(model: nn.Module, output: int, batch_size: int, done: Callable[[int], object]) -> Callable[..., Tensor]:
@@ -144,15 +152,15 @@ def _predictor(model: nn.Module, output: int, batch_size: int, done: Callable[[i
     def predict(n: int, make: Callable[[Tensor], Tensor]) -> Tensor:  # [n]
         found = []
         for jobs in torch.arange(n).split(batch_size):
-            pictures = make(jobs).contiguous(memory_format=torch.channels_last)  # convolutions are up to twice as fast on it
-            found.append(select_output(twin(pictures), output, len(jobs)))
+            found.append(select_output(twin(make(jobs)), output, len(jobs)))
             done(len(jobs))
         return torch.cat(found)
 
     return predict
 
 
-def _predict_steps(predict: Callable[..., Tensor], keep: Tensor, put: Tensor, orders: list[tuple[int, Tensor]], counts: Tensor) -> Tensor:
+def _predict_steps(predict: Callable[..., Tensor], keep: Tensor, put: Tensor, orders: list[tuple[int, Tensor]], counts: Tensor,
+                   layout: torch.memory_format) -> Tensor:
     "[len(orders), len(counts)]: `keep`, its foremost pixels taken from `put`."
     if len(counts) == 0:
         return keep.new_zeros(len(orders), 0)
@@ -161,7 +169,7 @@ def _predict_steps(predict: Callable[..., Tensor], keep: Tensor, put: Tensor, or
         rows, steps = jobs // len(counts), (jobs % len(counts)).to(keep.device)
         index = torch.tensor([orders[row][0] for row in rows.tolist()], device=keep.device)
         places = torch.stack([orders[row][1] for row in rows.tolist()]).to(keep.device)
-        return torch.where((places < counts[steps, None, None])[:, None], put[index], keep[index])
+        return torch.where((places < counts[steps, None, None])[:, None], put[index], keep[index]).contiguous(memory_format=layout)
 
     return predict(len(orders) * len(counts), change).view(len(orders), len(counts))
 

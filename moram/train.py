@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from .dataset import RectangleDataset, RegionDataset, row_index
 from .model import VGG16GAP, check_new_file, locked, read_safetensors, save_model, write_safetensors
-from .regression import bf16_pays, environment, match_predictions, pick_device, predict, regression_scores, score_rows  # noqa: F401
+from .regression import bf16_pays, environment, fast_layout, match_predictions, pick_device, predict, regression_scores, score_rows  # noqa: F401
 
 if TYPE_CHECKING:  # slow to import, so each function that needs it does
     from accelerate import Accelerator
@@ -89,7 +89,8 @@ class _Run:
 
     def __init__(self, model: nn.Module, dataset: RegionDataset, epochs: int, batch_size: int, lr: float, device: str):
         self.accelerator, self.device = start_accelerator(device)
-        self.model, self.order = model.to(device=self.device, memory_format=torch.channels_last), torch.Generator()
+        self.layout = fast_layout(model.to(self.device), dataset.images(dataset.train[:1]).to(self.device))
+        self.model, self.order = model.to(memory_format=self.layout), torch.Generator()
         self.shares = BatchShares(len(dataset.train), batch_size, self.order, self.accelerator.process_index, self.accelerator.num_processes)
         self.loader = DataLoader(Subset(dataset, dataset.train), batch_sampler=self.shares, generator=self.order)
         self.optimizer = torch.optim.AdamW(model.parameters(), lr, BETAS, fused=True)
@@ -112,7 +113,7 @@ class _Run:
 # %% ../nbs/02_train.ipynb #7adfb4a0
 def _step(run: _Run, images: Tensor, targets: Tensor, weight: float, bf16: bool) -> Tensor:  # this share's part of the loss
     "One step of the optimiser."
-    images = images.contiguous(memory_format=torch.channels_last)
+    images = images.contiguous(memory_format=run.layout)
     with torch.autocast(run.device.type, torch.bfloat16, enabled=bf16):
         predictions = run.parallel(images)
     loss = mse_loss(match_predictions(predictions, targets).float(), targets) * weight
@@ -145,7 +146,7 @@ def _load_checkpoint(run: _Run, path: Path | None, config: dict) -> list[dict]:
     for name, t in tensors.items():
         if name.startswith("optimizer."):
             _, number, moment = name.split(".")
-            layout = torch.channels_last if t.ndim == 4 else torch.contiguous_format
+            layout = run.layout if t.ndim == 4 else torch.contiguous_format
             state.setdefault(int(number), {})[moment] = t.contiguous(memory_format=layout)
     run.model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
     run.optimizer.load_state_dict({"state": state, "param_groups": card["groups"]})

@@ -152,6 +152,30 @@ def test_fits_a_screen_and_a_phone(page, app):
     assert maps["y"] + maps["height"] <= side["y"] and side["x"] + side["width"] <= 390
 
 
+COUNT_MESSAGES = """() => {
+    const send = WebSocket.prototype.send
+    window.sent = 0
+    WebSocket.prototype.send = function (message) { window.sent++; return send.call(this, message) }
+}"""
+SIXTY_MOVES = """async () => {
+    const named = node => node.querySelector('label').textContent === 'threshold r'
+    const handle = [...document.querySelectorAll('.widget-slider')].find(named).querySelector('.noUi-handle'), before = window.sent
+    for (let k = 0; k < 60; k++) {
+        handle.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', bubbles: true }))
+        await new Promise(requestAnimationFrame)
+    }
+    return window.sent - before
+}"""
+
+
+def test_a_control_tells_python_once_it_is_at_rest(page, app):
+    page.add_init_script(f"({COUNT_MESSAGES})()")
+    open_app(page, app[0])
+    page.wait_for_timeout(500)
+    assert page.evaluate(SIXTY_MOVES) < 10  # on a busy machine a frame may be as long as a rest
+    page.wait_for_function("window.sent > 0")
+
+
 def test_a_moved_slider_is_painted_within_a_frame_in_voila(page, app, record_property):
     open_app(page, app[0])
     find_negative(page)
