@@ -274,21 +274,24 @@ def claims_command(
     only: Annotated[list[str] | None, typer.Option(help="A trial or a family of them; may be given several times. All by default.")] = None,
     train: Annotated[bool, typer.Option("--train", help="Train the models that are not there.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for weights and tables.")] = Path("moram-results/claims"),
+    tables: Annotated[Path | None, typer.Option(help="Folder of tables, such as a clone's nbs/study/results; OUT/tables by default.")] = None,
     images: Annotated[int, typer.Option(help="How many test images of each trial to score.")] = 600,
     device: Annotated[str, DEVICE] = "auto",
 ) -> None:
     """Score all maps and controls of all trials, picture by picture, and judge the paper's claims.
 
-    What is done is not done again. Scoring a trial takes minutes, training ten minutes to an hour. Needs moram[study].
+    What is done is not done again. Scoring a trial takes minutes, training three minutes to an hour; from the tables of a
+    clone the verdicts take seconds. Needs moram[study].
 
     \b
-    Example:
+    Examples:
+      moram claims --tables nbs/study/results
       moram claims --train --only rectangles-64
     """
     with refusals("study"):
         from moram.study.robustness import run_robustness
         from moram.study.trials import find_trials, run_trials, training_seconds, untrained
-        trials, weights, tables = find_trials(only), writable_folder(out) / "weights", out / "tables"
+        trials, weights, tables = find_trials(only), writable_folder(out) / "weights", tables or out / "tables"
         if train and (to_train := untrained(trials, weights, tables)):
             hours, names = training_seconds(to_train, device) / 3600, ", ".join(trial.name for trial in to_train)
             typer.echo(f"to train: {names}; some {hours:.1f} hours at this machine's pace now")
@@ -298,6 +301,7 @@ def claims_command(
             note(f"not trained: {', '.join(missing)}; give --train to train them")
         elif only is None:
             run_robustness(weights, tables)
+        if only is None:
             print_verdicts(tables)
 
 # %% ../nbs/12_cli.ipynb #5b4a0e4b
