@@ -105,7 +105,7 @@ def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = Rectan
 TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
     *_family("rectangles-64", 3, pretrained="quarter-64", lr=1.5e-3, n=30_000, size=64),
     *_family("rectangles-128", 3, pretrained="quarter-128", lr=1.5e-3, n=30_000, size=128),
-    *_family("rectangles-224", 2, epochs=3, lr=1.5e-3, aside=True, n=30_000, size=224),
+    *_family("rectangles-224", 2, epochs=3, lr=1.5e-3, n=30_000, size=224),
     *_family("residual-64", 2, epochs=3, network=ResNetGAP, batch_size=64, aside=True, n=15_000, size=64),
     *_family("residual-hidden-64", 2, epochs=3, network=partial(ResNetGAP, hidden=64), batch_size=64, aside=True, n=15_000, size=64),
     *_family("inverted-64", 3, n=30_000, size=64, foreground=0.0, background=1.0),
