@@ -6,7 +6,7 @@
 __all__ = ['app', 'OUT', 'SEED', 'DEVICE', 'PRESET', 'WEIGHTS', 'MODEL', 'LAYER', 'PREPARE', 'FIT', 'METHOD_NAMES',
            'PRESET_NAMES', 'NO_MODEL', 'EXPLAIN_HELP', 'main', 'refusals', 'note', 'noted_warnings', 'writable_folder',
            'parse_size', 'parse_output', 'report_photos', 'explain_command', 'train_command', 'trained_weights',
-           'reproduce_command', 'print_verdicts', 'claims_command', 'explore_command']
+           'reproduce_command', 'announce_training', 'print_verdicts', 'claims_command', 'explore_command']
 
 # %% ../nbs/12_cli.ipynb #25c8a4d1
 import os
@@ -258,6 +258,15 @@ def reproduce_command(
         typer.echo(f"{folder}: {', '.join(sorted(file.name for file in folder.iterdir() if file.suffix != '.safetensors'))}")
 
 # %% ../nbs/12_cli.ipynb #b7bf11a4
+def announce_training(trials: list, weights: Path, tables: Path, device: str) -> None:
+    "Say what is to be trained, and how long that takes here."
+    from moram.study.trials import training_seconds, untrained
+
+    if to_train := untrained(trials, weights, tables):
+        hours, names = training_seconds(to_train, device) / 3600, ", ".join(trial.name for trial in to_train)
+        typer.echo(f"to train: {names}; some {hours:.1f} hours at this machine's pace now")
+
+
 def print_verdicts(
     tables: Path,  # folder of all trials' tables
 ) -> None:
@@ -280,8 +289,7 @@ def claims_command(
 ) -> None:
     """Score all maps and controls of all trials, picture by picture, and judge the paper's claims.
 
-    What is done is not done again. Scoring a trial takes minutes, training three minutes to an hour; from the tables of a
-    clone the verdicts take seconds. Needs moram[study].
+    What is done is not done again. A trial takes minutes to score and up to an hour to train, kept tables seconds. Needs moram[study].
 
     \b
     Examples:
@@ -290,18 +298,15 @@ def claims_command(
     """
     with refusals("study"):
         from moram.study.robustness import run_robustness
-        from moram.study.trials import find_trials, run_trials, training_seconds, untrained
+        from moram.study.trials import find_trials, run_trials
         trials, weights, tables = find_trials(only), writable_folder(out) / "weights", tables or out / "tables"
-        if train and (to_train := untrained(trials, weights, tables)):
-            hours, names = training_seconds(to_train, device) / 3600, ", ".join(trial.name for trial in to_train)
-            typer.echo(f"to train: {names}; some {hours:.1f} hours at this machine's pace now")
+        if train:
+            announce_training(trials, weights, tables, device)
         missing = run_trials(trials, weights, tables, train, images, device)
         typer.echo(f"{tables}: {len(trials) - len(missing)} of {len(trials)} tables")
-        if missing:
-            note(f"not trained: {', '.join(missing)}; give --train to train them")
-        elif only is None:
-            run_robustness(weights, tables)
+        note(f"not trained: {', '.join(missing)}; give --train to train them", bool(missing))
         if only is None:
+            run_robustness(weights, tables)
             print_verdicts(tables)
 
 # %% ../nbs/12_cli.ipynb #5b4a0e4b
