@@ -28,6 +28,7 @@ from moram.study.scores import MORAM, RAM, RAM_MODULUS
 SIGNS = {"holds": "✓", "contradicted": "✗", "cannot tell": "?"}  # anything else depends on something
 READINGS = {"sum": "as printed", "minmax": "as drawn"}
 WIDTH, LABELS, ROW, TOP = 340, 128, 26, 6  # of a picture, in px; the labels' column; a row; the space above
+COLOURS = 7  # of families of models, in site.css
 
 
 class Card(NamedTuple):
@@ -113,7 +114,7 @@ def draw(dots, families):
         parts.append(f'<text x="{LABELS}" y="{TOP + ROW * (row + 0.5) + 1:.1f}" text-anchor="end">{escape(str(case))}</text>')
         for k, model in enumerate(models.itertuples()):
             y = TOP + ROW * (row + (k + 0.5) / len(models) * 0.8 + 0.02)
-            parts.append(f'<g class="family-{families.index(model.family) % 7}"><line x1="{x(model.low):.1f}" x2="{x(model.high):.1f}" y1="{y:.1f}" '
+            parts.append(f'<g class="family-{families.index(model.family) % COLOURS}"><line x1="{x(model.low):.1f}" x2="{x(model.high):.1f}" y1="{y:.1f}" '
                          f'y2="{y:.1f}"/><circle cx="{x(model.value):.1f}" cy="{y:.1f}" r="2.4"/></g>')
     anchor = "start" if dots.level == low else "end" if dots.level == high else "middle"
     ends = [(dots.level, anchor), *((end, side) for end, side in ((low, "start"), (high, "end")) if abs(end - dots.level) > 0.2 * spread)]
@@ -131,7 +132,7 @@ def kind(verdict):
 def draw_cards(cards, dots, page):
     "The cards as HTML, for a page at `page`; each leads to its section on the page of claims."
     families = list(dict.fromkeys(family for each in dots.values() for family in each.measured["family"]))
-    seen = "".join(f'<span><i class="family-{k % 7}"></i>{escape(family)}</span>' for k, family in enumerate(families))
+    seen = "".join(f'<span><i class="family-{k % COLOURS}"></i>{escape(family)}</span>' for k, family in enumerate(families))
     here, lines = page == "study/06_claims", [f'<p class="claim-legend">A dot is a trained model, its line the 95% interval over pictures: {seen}</p>',
                                               '<div class="claim-cards">']
     for card in cards:

@@ -300,13 +300,13 @@ def claims_command(
         from moram.study.robustness import run_robustness
         from moram.study.trials import find_trials, run_trials
         trials, weights, tables = find_trials(only), writable_folder(out) / "weights", tables or out / "tables"
-        if train:
-            announce_training(trials, weights, tables, device)
+        announce_training(trials if train else [], weights, tables, device)
         missing = run_trials(trials, weights, tables, train, images, device)
         typer.echo(f"{tables}: {len(trials) - len(missing)} of {len(trials)} tables")
         note(f"not trained: {', '.join(missing)}; give --train to train them", bool(missing))
-        if only is None:
+        if only is None and not missing:
             run_robustness(weights, tables)
+        if only is None:
             print_verdicts(tables)
 
 # %% ../nbs/12_cli.ipynb #5b4a0e4b

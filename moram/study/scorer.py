@@ -307,8 +307,8 @@ def score_model(
 ) -> xr.Dataset:  # attributes: card (JSON), data; trial, family and seed are the caller's to add
     "The table of a model. ValueError for a map or a metric that there is not."
     index, bar = torch.as_tensor(dataset.test[:images]), partial(tqdm, disable=not progress, unit="batch")
-    layer = find_layer(model, dataset.images(index[:1]).to(next(model.parameters()).device))
     one = dataset.images(index[:1]).to(next(model.parameters()).device)
+    layer = find_layer(model, one)
     scorer = _Scorer(model, dataset, layer, *_wanted(model, maps), filters, batch_size, fast_layout(model, one))
     few = perturbed if isinstance(perturbed, Mapping) else dict.fromkeys(BASELINES, perturbed)
     at_once = batch_size * (5 if isinstance(maps, Mapping) else 1)  # tables of few numbers are slow in small pieces
