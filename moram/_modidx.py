@@ -40,6 +40,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                'moram.capture._check_tail': ('capture.html#_check_tail', 'moram/capture.py'),
                                'moram.capture._gradients': ('capture.html#_gradients', 'moram/capture.py'),
                                'moram.capture._head_of': ('capture.html#_head_of', 'moram/capture.py'),
+                               'moram.capture._last_linear': ('capture.html#_last_linear', 'moram/capture.py'),
                                'moram.capture._normalises_by_batch': ('capture.html#_normalises_by_batch', 'moram/capture.py'),
                                'moram.capture._remember': ('capture.html#_remember', 'moram/capture.py'),
                                'moram.capture._run': ('capture.html#_run', 'moram/capture.py'),

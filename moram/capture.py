@@ -53,13 +53,16 @@ def capture(
 # %% ../nbs/03_capture.ipynb #cf154ee4
 def find_head(
     model: nn.Module,  # any model
-    missing_ok: bool = False,  # whether None will do where there is none
-) -> nn.Linear | None:  # the last one of its modules
+) -> nn.Linear:  # the last one of its modules
     "The last linear layer. ValueError when there is none."
-    linear = [module for module in all_modules(model) if isinstance(module, nn.Linear)]
-    if not linear and not missing_ok:
+    linear = _last_linear(all_modules(model))
+    if linear is None:
         raise ValueError("RAM needs a linear layer behind global average pooling and the model has none; use grad_ram or moram")
-    return linear[-1] if linear else None
+    return linear
+
+
+def _last_linear(modules: Sequence[nn.Module]) -> nn.Linear | None:
+    return next((module for module in reversed(modules) if isinstance(module, nn.Linear)), None)
 
 # %% ../nbs/03_capture.ipynb #595f0f71
 class Pass:
@@ -123,7 +126,7 @@ def run_pass(
         first = _gradients(outputs, 0, path.leaf)
         if first is not None:
             _remember(model, path, images, grad)
-            return Pass(path, outputs, single, first, grid, output, find_head(names[""], missing_ok=True))
+            return Pass(path, outputs, single, first, grid, output, _last_linear(list(names.values())))
     raise ValueError(f"layer: the prediction does not depend on {layer_name(layer)} by a path with a gradient; choose a layer before "
                      "the head (or does the model cut gradients itself: inference_mode, detach, argmax, a reentrant checkpoint? A quantised layer has no "
                      "gradient: explain the float model)")

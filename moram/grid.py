@@ -76,7 +76,8 @@ def all_modules(
         module = waiting.pop()
         if module is not None and id(module) not in found:
             found[id(module)] = module
-            waiting.extend(list(module._modules.values())[::-1])
+            if module._modules:  # most have none
+                waiting.extend(reversed(module._modules.values()))
     return list(found.values())
 
 # %% ../nbs/02b_grid.ipynb #16f55aae

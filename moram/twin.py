@@ -67,7 +67,8 @@ def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     if inner is not module:
         twins[id(module)] = _twin_module(inner, twins)
         return twins[id(module)]
-    _check_tensors(module)
+    if module._parameters or module._buffers:  # most have none
+        _check_tensors(module)
     twin = twins[id(module)] = object.__new__(type(module))
     old, new = module.__dict__, twin.__dict__
     new.update(old, training=False, _compiled_call_impl=None)
