@@ -200,7 +200,7 @@ def _table(trial: Trial, folder: str | os.PathLike) -> Path:
     return Path(folder) / f"{trial.name}.nc"
 
 
-PERTURBED = {"background": 300, "mean": 100, "blur": 100}  # pictures whose pixels are taken away and put in, for each baseline
+PERTURBED = {"background": 600, "mean": 100, "blur": 100}  # pictures whose pixels are taken away and put in, for each baseline
 
 
 def _maps(model: nn.Module) -> list[str]:
