@@ -9,6 +9,7 @@ __all__ = ['channels_last', 'Tokens', 'apply_reshape', 'Call', 'all_modules', 'w
 # %% ../nbs/02b_grid.ipynb #5dd686f9
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -102,12 +103,15 @@ def watched(
             handle.remove()
 
 # %% ../nbs/02b_grid.ipynb #e64ed35a
+_class_has = lru_cache(maxsize=4096)(hasattr)  # a class that lacks the name takes Python long to find out
+
+
 def has_attribute(
     module: nn.Module,  # any module
     name: str,  # of an attribute that is no parameter, buffer or submodule
 ) -> bool:
     "`hasattr`, but without the search among parameters and submodules, which takes ten times as long."
-    return name in module.__dict__ or hasattr(type(module), name) or (isinstance(module, torch.jit.ScriptModule) and hasattr(module, name))
+    return name in module.__dict__ or _class_has(type(module), name) or (isinstance(module, torch.jit.ScriptModule) and hasattr(module, name))
 
 
 def is_convolution(
