@@ -45,6 +45,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                'moram.capture._remember': ('capture.html#_remember', 'moram/capture.py'),
                                'moram.capture._run': ('capture.html#_run', 'moram/capture.py'),
                                'moram.capture._run_tail': ('capture.html#_run_tail', 'moram/capture.py'),
+                               'moram.capture._sum_gradients': ('capture.html#_sum_gradients', 'moram/capture.py'),
                                'moram.capture._warn_calls': ('capture.html#_warn_calls', 'moram/capture.py'),
                                'moram.capture.capture': ('capture.html#capture', 'moram/capture.py'),
                                'moram.capture.changed_cells': ('capture.html#changed_cells', 'moram/capture.py'),

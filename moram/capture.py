@@ -69,7 +69,7 @@ class Pass:
     "One forward pass, and from it the features of each output: `run_pass(...)[k]`."
 
     def __init__(self, path: TailPath, outputs: Tensor, single: bool, first: Tensor, grid: Callable, output: Any, head: nn.Linear | None):
-        self.path, self.outputs = path, outputs  # the leaf; [rows, K], with a graph down to it
+        self.path, self.outputs = path, outputs  # the leaf; [rows, K], with a graph down to it while gradients are to come
         self.single = single  # whether one output was asked for by itself
         self.first, self.grid, self.output, self.head = first, grid, output, head
         self.activations = grid(path.end(path.leaf.detach()))
@@ -148,16 +148,28 @@ def _remember(model: nn.Module, path: TailPath, images: Any, grad: bool) -> None
         _ORDERED[model].add(path.tokens)
 
 # %% ../nbs/03_capture.ipynb #a018eda5
+_NO_GRADIENTS = {  # what PyTorch says -> what to do
+    "use_reentrant": "it uses torch.utils.checkpoint with use_reentrant=True, which gives no gradients of parts; set it to False",
+    "donated buffers": "a function in it that torch.compile made gives its gradients only once; ask for one output by its index, take the compilation "
+                       "off, or set torch._functorch.config.donated_buffer = False before it"}
+
+
 def _gradients(outputs: Tensor, k: int, leaf: Tensor) -> Tensor | None:
     "dY/dA for output k; None where no path leads to the leaf."
     if not outputs.requires_grad:
         return None
+    with torch.inference_mode(False), torch.enable_grad():
+        return _sum_gradients(outputs[:, k], [leaf], outputs.shape[1] > 1)[0]
+
+
+def _sum_gradients(values: Tensor, inputs: list[Tensor], again: bool = True) -> tuple[Tensor | None, ...]:
+    "Gradients of the sum, None for what it does not depend on; `again`: others are to follow. ValueError where the model has none to give."
     try:
-        with torch.inference_mode(False), torch.enable_grad():
-            return torch.autograd.grad(outputs[:, k].sum(), leaf, retain_graph=True, allow_unused=True)[0]
+        return torch.autograd.grad(values.sum(), inputs, retain_graph=again, allow_unused=True)
     except RuntimeError as error:
-        if "use_reentrant" in str(error):
-            raise ValueError("model: it uses torch.utils.checkpoint with use_reentrant=True, which gives no gradients of parts; set it to False") from error
+        for sign, way in _NO_GRADIENTS.items():
+            if sign in str(error):
+                raise ValueError(f"model: {way}") from error
         raise
 
 # %% ../nbs/03_capture.ipynb #c31bd0de
@@ -215,8 +227,7 @@ def _check_calls(path: TailPath, n: int) -> None:
 def _warn_calls(path: TailPath, outputs: Tensor) -> None:
     "A warning where an earlier call of the layer reaches the prediction by a way of its own."
     if path.earlier and outputs.requires_grad:
-        gradients = torch.autograd.grad(outputs.sum(), path.earlier, retain_graph=True, allow_unused=True)
-        if any(gradient is not None for gradient in gradients):
+        if any(gradient is not None for gradient in _sum_gradients(outputs, path.earlier)):
             warnings.warn(f"layer: {path.name!r} runs {path.calls} times in one pass, and only the last is explained; choose a layer behind them that "
                           "runs once", MoramWarning, stacklevel=5)
 
@@ -226,7 +237,7 @@ def _check_rows(path: TailPath, out: Any, made: bool) -> None:
     if not isinstance(out, Tensor) or not out.requires_grad or len(path.leaf) == 1:
         return
     if (made or (out.ndim == 2 and len(out) == out.shape[1] == len(path.leaf))) and _normalises_by_batch(path) is None:
-        gradient = torch.autograd.grad(out[0].sum(), path.leaf, retain_graph=True, allow_unused=True)[0]
+        gradient = _sum_gradients(out[0], [path.leaf])[0]
         if gradient is not None and gradient[1:].any():
             whose = "output: row 0 of what the function gives," if made else "model: row 0 of its output"
             raise ValueError(f"{whose} {list(out.shape)} depends on other pictures than the first; is it [K, N]? Return [N, K]")
