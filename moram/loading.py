@@ -8,6 +8,7 @@ __all__ = ['parse_name', 'find_object', 'load_state', 'find_model', 'find_parts'
 # %% ../nbs/09a_loading.ipynb #b912e5ef
 import ast
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -76,13 +77,22 @@ def load_state(
         state = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
         state = dict(next((state[key] for key in ("state_dict", "model") if isinstance(state.get(key), dict)), state))
     except Exception as error:  # PyTorch raises half a dozen kinds
-        raise ValueError(f"weights: {path} can't be read ({str(error)[:200]}); save model.state_dict() with torch.save") from error
-    consume_prefix_in_state_dict_if_present(state, "module.")  # of a model that was trained on several GPUs
+        raise ValueError(f"weights: {path} can't be read ({_why_unreadable(error)}); save model.state_dict() with torch.save") from error
+    for prefix in ("_orig_mod.", "module."):  # of a model that was compiled, or trained on several GPUs
+        consume_prefix_in_state_dict_if_present(state, prefix)
     try:
         model.load_state_dict(state)
     except (RuntimeError, AttributeError) as error:
         raise ValueError(f"weights: {path} does not fit the model: {' '.join(str(error).split())}") from error
     return model
+
+
+def _why_unreadable(error: Exception) -> str:
+    "What PyTorch found, without its advice to trust the file."
+    text = str(error)
+    if held := re.search(r"Unsupported global: GLOBAL (\S+)", text):
+        return f"it holds {held[1]}, and what is not a tensor may run code when it is read"
+    return "not a file of weights" if "Weights only" in text or not text else text[:200]
 
 # %% ../nbs/09a_loading.ipynb #e0c1ab80
 def find_model(
