@@ -46,7 +46,7 @@ class Trial:
     arguments: dict = field(default_factory=dict)  # of the data set, besides the seed
     epochs: int = 2
     network: Callable[..., nn.Module] = partial(VGG16GAP, 1 / 4)  # takes seed and outputs
-    pretrained: str | None = None  # weights that the package ships and that were trained just so
+    pretrained: str | None = None  # weights that the package ships, see their card
     start: str | None = None  # shipped weights to start from
     frozen: str | None = None  # the trial whose features are kept as they are, only the head is fitted
     batch_size: int = 16
@@ -103,7 +103,7 @@ def _family(family: str, seeds: int, data: Callable[..., RegionDataset] = Rectan
 
 # %% ../../nbs/study/05_trials.ipynb #d7bb1d03
 TRIALS: dict[str, Trial] = {trial.name: trial for trial in (
-    *_family("rectangles-64", 3, pretrained="quarter-64", lr=1.5e-3, n=30_000, size=64),
+    *_family("rectangles-64", 3, pretrained="quarter-64", epochs=5, batch_size=64, n=30_000, size=64),
     *_family("rectangles-128", 3, pretrained="quarter-128", lr=1.5e-3, n=30_000, size=128),
     *_family("rectangles-224", 2, epochs=3, lr=1.5e-3, n=30_000, size=224),
     *_family("residual-64", 2, epochs=3, network=ResNetGAP, batch_size=64, aside=True, n=15_000, size=64),
