@@ -59,14 +59,14 @@ def _name_all(module: nn.Module, name: str, twins: dict[int, Any], names: dict[s
             if child is not None:
                 _name_all(child, f"{name}.{part}" if name else part, twins, names)
 
-# %% ../nbs/02a_twin.ipynb #c738b626
+# %% ../nbs/02a_twin.ipynb #89ed9034
 class _Twins(dict[int, Any]):
     "id of a module, a buffer or an attribute's value -> its twin."
 
     def __init__(self):
         self.hooks: list[dict] = []  # the twins' dictionaries of hooks that hold any
 
-
+# %% ../nbs/02a_twin.ipynb #02012535
 def _twin_module(module: nn.Module, twins: _Twins) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
@@ -96,7 +96,7 @@ def _twin_module(module: nn.Module, twins: _Twins) -> nn.Module:
             new[name] = _twin_value(value, twins)
     return twin
 
-
+# %% ../nbs/02a_twin.ipynb #ed4f14f0
 def _own_dictionaries(new: dict[str, Any], twins: _Twins) -> None:
     "Put copies in the place of a twin's dictionaries, and note those of hooks that are not empty."
     for name in _OWN_DICTIONARIES:
