@@ -16,9 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.jit import ScriptModule
-from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.parameter import UninitializedTensorMixin
 
 # %% ../nbs/02a_twin.ipynb #9620486d
 _OWN_DICTIONARIES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
@@ -40,7 +37,7 @@ def named_twins(
 ) -> dict[str, nn.Module]:  # dotted name in the model, or in the twin where wrappers came off -> the twin's module; "" is the twin
     "`eval_twin`, and the way from each name to the twin's module. Errors as `check_model`."
     check_model(model)
-    twins = _Twins()
+    twins: dict[int, Any] = {}
     _twin_module(model, twins)
     _point_hooks(twins)
     names: dict[str, nn.Module] = {}
@@ -54,23 +51,15 @@ def _name_all(module: nn.Module, name: str, twins: dict[int, Any], names: dict[s
     if inner is not module:
         _name_all(inner, name, twins, names)
     names[name] = twins.get(id(module), module)
-    if module._modules:  # most have none
-        for part, child in module._modules.items():
-            if child is not None:
-                _name_all(child, f"{name}.{part}" if name else part, twins, names)
+    for part, child in module._modules.items():
+        if child is not None:
+            _name_all(child, f"{name}.{part}" if name else part, twins, names)
 
-# %% ../nbs/02a_twin.ipynb #89ed9034
-class _Twins(dict[int, Any]):
-    "id of a module, a buffer or an attribute's value -> its twin."
-
-    def __init__(self):
-        self.hooks: list[dict] = []  # the twins' dictionaries of hooks that hold any
-
-# %% ../nbs/02a_twin.ipynb #02012535
-def _twin_module(module: nn.Module, twins: _Twins) -> nn.Module:
+# %% ../nbs/02a_twin.ipynb #c738b626
+def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
-    if isinstance(module, ScriptModule):  # can't be taken apart; nothing in it can be hooked
+    if isinstance(module, torch.jit.ScriptModule):  # can't be taken apart; nothing in it can be hooked
         if module.training:
             raise ValueError(f"model: a scripted {module.original_name} in train mode can't be explained; call model.eval() first")
         return module
@@ -81,35 +70,27 @@ def _twin_module(module: nn.Module, twins: _Twins) -> nn.Module:
     if module._parameters or module._buffers:  # most have none
         _check_tensors(module)
     twin = twins[id(module)] = object.__new__(type(module))
-    old, new = module.__dict__, module.__dict__.copy()
-    object.__setattr__(twin, "__dict__", new)  # a copied dictionary is smaller, and sooner made, than one filled anew
-    new["training"], new["_compiled_call_impl"] = False, None
-    _own_dictionaries(new, twins)
-    if module._buffers and not isinstance(module, _NormBase):  # PyTorch's norms only read theirs
+    old, new = module.__dict__, twin.__dict__
+    new.update(old, training=False, _compiled_call_impl=None)
+    for name in _OWN_DICTIONARIES:
+        if name in old:
+            new[name] = old[name].copy()
+    for name in _LEFT_OUT:
+        new[name] = OrderedDict()
+    if module._buffers:
         new["_buffers"].update(_own_buffers(module, twins))
-    modules = new["_modules"]
-    for name, child in modules.items():
-        if child is not None:
-            modules[name] = _twin_module(child, twins)
+    for name, child in module._modules.items():
+        new["_modules"][name] = None if child is None else _twin_module(child, twins)
     for name, value in old.items():
-        if (kind := type(value)) not in _ATOMS and name not in _PLAIN and (kind is not tuple or not _ATOMS.issuperset(map(type, value))):
+        if name not in _PLAIN and not ((kind := type(value)) in _ATOMS or (kind is tuple and _ATOMS.issuperset(map(type, value)))):
             new[name] = _twin_value(value, twins)
     return twin
 
-# %% ../nbs/02a_twin.ipynb #ed4f14f0
-def _own_dictionaries(new: dict[str, Any], twins: _Twins) -> None:
-    "Put copies in the place of a twin's dictionaries, and note those of hooks that are not empty."
-    for name in _OWN_DICTIONARIES:
-        if name in new:
-            own = new[name] = new[name].copy()
-            if own and name in _HOOKS:
-                twins.hooks.append(own)
-    for name in _LEFT_OUT:
-        new[name] = OrderedDict()
-
 # %% ../nbs/02a_twin.ipynb #9a2e76a7
 def _own_buffers(module: nn.Module, twins: dict[int, Any]) -> dict[str, Tensor]:
-    "Copies of the buffers, as a forward pass may write to them."
+    "Copies of the buffers that a forward pass may write to: all but those of PyTorch's norms."
+    if isinstance(module, torch.nn.modules.batchnorm._NormBase):
+        return {}
     with torch.inference_mode(False), torch.no_grad():
         for t in module._buffers.values():
             if t is not None and id(t) not in twins:
@@ -121,13 +102,10 @@ def unwrap(
     module: nn.Module,  # any module
 ) -> nn.Module:
     "The module inside torch.compile's, DataParallel's or DistributedDataParallel's wrapper, or the module itself."
-    inside = module._modules
-    if not inside:  # most have none
-        return module
-    if "module" in inside and isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+    if "module" in module._modules and isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return module.module
-    if "_orig_mod" in inside and not isinstance(module, ScriptModule):
-        return inside["_orig_mod"]
+    if "_orig_mod" in module._modules and not isinstance(module, torch.jit.ScriptModule):
+        return module._modules["_orig_mod"]
     return module
 
 # %% ../nbs/02a_twin.ipynb #34b1a6e2
@@ -204,9 +182,11 @@ def _rebuilt_function(function: types.FunctionType, twin: Callable[[Any], Any]) 
     return rebuilt
 
 # %% ../nbs/02a_twin.ipynb #07f58d22
-def _point_hooks(twins: _Twins) -> None:
+def _point_hooks(twins: dict[int, Any]) -> None:
     "Let users' hooks mean the twin where they mean the model."
-    for hooks in twins.hooks:
+    hooked = [hooks for module in twins.values() if isinstance(module, nn.Module) for hooks in map(module.__dict__.get, _HOOKS)
+              if hooks and not isinstance(module, torch.jit.ScriptModule)]
+    for hooks in hooked:
         for key, hook in hooks.items():
             if not isinstance(hook, bool):
                 hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
@@ -219,7 +199,7 @@ def check_model(
     if not isinstance(model, nn.Module):
         way = "; explain the nn.Module that was exported" if type(model).__name__ == "ExportedProgram" else ""
         raise TypeError(f"model: expected a torch.nn.Module, got {type(model).__name__}{way}")
-    if isinstance(model, ScriptModule):
+    if isinstance(model, torch.jit.ScriptModule):
         raise ValueError("model: a scripted or traced model runs without its modules, so no layer can be watched; explain the nn.Module it was made from")
     if isinstance(model, torch.fx.GraphModule) and not any(n.op == "call_module" and n.target != "_guards_fn" for n in model.graph.nodes):
         raise ValueError("model: an exported model runs without its modules, so no layer can be watched; explain the nn.Module that was exported")
@@ -230,7 +210,7 @@ def _check_tensors(module: nn.Module) -> None:
     for name, tensor in chain(module._parameters.items(), module._buffers.items()):
         if tensor is None:
             continue
-        if isinstance(tensor, UninitializedTensorMixin):
+        if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
             raise ValueError(f"model: {name} of a {type(module).__name__} has no shape yet (a lazy module); run the model once on a batch of images")
         if tensor.is_meta:
             raise ValueError(f"model: {name} of a {type(module).__name__} is on the meta device and holds no numbers; load the weights first")
@@ -245,7 +225,7 @@ def find_module(
     found = layer if isinstance(layer, str) else next((name for name, module in model.named_modules() if module is layer), None)
     if found not in names:
         raise ValueError(f"layer: {layer_name(layer)} is not in the model; its last modules are {list(names)[-6:]}")
-    if isinstance(names[found], ScriptModule):
+    if isinstance(names[found], torch.jit.ScriptModule):
         raise ValueError(f"layer: {layer_name(layer)} is scripted, and can't be watched; choose a layer outside the scripted part")
     return names, found
 
