@@ -27,7 +27,7 @@ from moram.study.scores import MORAM, RAM, RAM_MODULUS
 
 SIGNS = {"holds": "✓", "contradicted": "✗", "cannot tell": "?"}  # anything else depends on something
 READINGS = {"sum": "as printed", "minmax": "as drawn"}
-WIDTH, LABELS, ROW, TOP = 340, 128, 26, 6  # of a picture, in px; the labels' column; a row; the space above
+WIDTH, LETTER, ROW, TOP = 340, 5.9, 26, 6  # of a picture, in px; a letter of a label; a row; the space above
 COLOURS = 7  # of families of models, in site.css
 
 
@@ -87,12 +87,12 @@ def measure(tables: Tables):
     quarters = {f"y from {low:g} to {low + 0.25:g}": correlation_at(low, low + 0.25) for low in (0, 0.25, 0.5, 0.75)}
     kept = pd.concat([survival(tables, name) for name in (MORAM, RAM_MODULUS)])
     return {
-        "C2": Dots(measure_models(paper, {"MAE": absolute_error}), 0.015, "mean absolute error"),
+        "C2": Dots(measure_models(paper, {"MAE": absolute_error}), 0.015, "mean absolute error; below 0.015 it rounds to 0.01"),
         "C3": Dots(inside[inside["case"].isin([RAM, MORAM, "Σ A"])], 0.5, "share of maps higher inside than outside, y < 0"),
         "C4": Dots(high[high["case"].str.startswith("50%")], 0, "share of the rectangle that is high, MoRAM − RAM"),
         "C5": Dots(above[above["case"].isin(READINGS)].assign(case=lambda found: found["case"].map(READINGS), value=lambda found: found["above"],
                                                               low=lambda found: found["above"], high=lambda found: found["above"]),
-                   1, "share of r at which MoRAM is surely above RAM"),
+                   1, "share of r between 0 and 1 at which MoRAM is surely above"),
         "C6": Dots(areas.sort_values("side", kind="stable", ascending=False), 0, "area, MoRAM − RAM"),
         "C7": Dots(measure_models(of_data(tables, "PositiveRectangles"), quarters), 1, "correlation of the two maps"),
         "C8": Dots(kept, 1, "on the overlap, as a multiple of one shape"),
@@ -103,15 +103,15 @@ def draw(dots, families):
     "Dots and intervals as SVG, in the page's own colours."
     found, cases = dots.measured, list(dict.fromkeys(dots.measured["case"]))
     low, high = min(dots.level, found["low"].min()), max(dots.level, found["high"].max())
-    height, spread = TOP + ROW * len(cases), (high - low) or 1
+    height, spread, labels = TOP + ROW * len(cases), (high - low) or 1, 14 + LETTER * max(len(str(case)) for case in cases)
 
     def x(value):
-        return LABELS + 8 + (WIDTH - LABELS - 20) * (value - low) / spread
+        return labels + 8 + (WIDTH - labels - 20) * (value - low) / spread
 
     parts = [f'<line class="level" x1="{x(dots.level):.1f}" x2="{x(dots.level):.1f}" y1="0" y2="{height}"/>']
     for row, case in enumerate(cases):
         models = found[found["case"] == case]
-        parts.append(f'<text x="{LABELS}" y="{TOP + ROW * (row + 0.5) + 1:.1f}" text-anchor="end">{escape(str(case))}</text>')
+        parts.append(f'<text x="{labels:.0f}" y="{TOP + ROW * (row + 0.5) + 1:.1f}" text-anchor="end">{escape(str(case))}</text>')
         for k, model in enumerate(models.itertuples()):
             y = TOP + ROW * (row + (k + 0.5) / len(models) * 0.8 + 0.02)
             parts.append(f'<g class="family-{families.index(model.family) % COLOURS}"><line x1="{x(model.low):.1f}" x2="{x(model.high):.1f}" y1="{y:.1f}" '
@@ -133,8 +133,8 @@ def draw_cards(cards, dots, page):
     "The cards as HTML, for a page at `page`; each leads to its section on the page of claims."
     families = list(dict.fromkeys(family for each in dots.values() for family in each.measured["family"]))
     seen = "".join(f'<span><i class="family-{k % COLOURS}"></i>{escape(family)}</span>' for k, family in enumerate(families))
-    here, lines = page == "study/06_claims", [f'<p class="claim-legend">A dot is a trained model, its line the 95% interval over pictures: {seen}</p>',
-                                              '<div class="claim-cards">']
+    said = "A dot is a trained model, its line the 95% interval over pictures, the dashed line what the claim compares with:"
+    here, lines = page == "study/06_claims", [f'<p class="claim-legend">{said} {seen}</p>', '<div class="claim-cards">']
     for card in cards:
         key, sign = card.claim[:2], SIGNS.get(card.verdict, "±")
         link = ("" if here else "study/06_claims.html") + "#" + re.sub(r"[^a-z0-9]+", "-", re.sub(r"[$’']", "-", card.heading).lower()).strip("-")

@@ -162,7 +162,7 @@ def show(
     "Pictures, overlays and maps. ValueError for pictures outside [0, 1], or shapes that do not fit."
     from matplotlib.figure import Figure
 
-    from moram.plot import value_limits
+    from moram.plot import colour_bar, value_limits
 
     unit = unit or (maps.method.unit if isinstance(maps, Explanation) else "units of Y per cell")
     images, maps, predictions = _as_batch(images, maps, predictions)
@@ -174,7 +174,7 @@ def show(
     for i, panels in enumerate(axes if images.ndim == 4 and len(images) <= 3 else axes.T):
         titles = [""] * maps.shape[1] if predictions is None else [f"{names[j] + ' ' if names else ''}{y:.4g}" for j, y in enumerate(predictions[i].tolist())]
         drawn = (_draw_trace if images.ndim == 3 else _draw_panels)(panels, images[i], maps[i], titles, style, limits)
-    fig.colorbar(drawn, ax=list(axes.flat), label=unit, extend=_beyond(maps, *limits), shrink=min(1.0, 1.6 / size[1]) if rows == 1 else 1.0)
+    colour_bar(fig, drawn, unit, maps, ax=list(axes.flat), shrink=min(1.0, 1.6 / size[1]) if rows == 1 else 1.0)
     return fig
 
 # %% ../nbs/11_explanation.ipynb #1a58e982
@@ -216,11 +216,6 @@ def _draw_trace(axes: Sequence, signal: Tensor, maps: Tensor, titles: Sequence[s
     return drawn
 
 # %% ../nbs/11_explanation.ipynb #a9d6072b
-def _beyond(maps: Tensor, low: float, high: float) -> str:
-    "Which ends of the colour bar get an arrow, since values lie beyond."
-    return ("neither", "max", "min", "both")[int(maps.max() > high) + 2 * int(maps.min() < low)]
-
-
 def _as_batch(images: Tensor, maps: Any, predictions: Any) -> tuple[Tensor, Tensor, Tensor | None]:
     "[N, C, H, W], [N, K, H, W] and [N, K]. Errors as `show`."
     if isinstance(maps, Explanation):

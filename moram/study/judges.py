@@ -93,8 +93,8 @@ def judge_negative_targets(tables: Tables, *data: str) -> Verdict:
     near = found[found["case"] == f"{RAM} at |y| < 0.25"]
     return Verdict("C3 For negative targets RAM is low on the rectangle, MoRAM high", conclude(settled, "the map"),
                    f"Higher inside than outside at y < 0: RAM in {family_text(ram, '.0%')}, MoRAM in {family_text(moram, '.0%')}. "
-                   f"Any map of brightness passes MoRAM's half: Σ A {range_text(sums, '.0%')}, MoRAM of untrained networks "
-                   f"{range_text(untrained, '.0%')}. Near y = 0 RAM is high in {range_text(near, '.0%')}.")
+                   f"Controls are as high: Σ A in {range_text(sums, '.0%')}, MoRAM of untrained networks in "
+                   f"{range_text(untrained, '.0%')}. At |y| < 0.25 RAM is higher inside in {range_text(near, '.0%')}.")
 
 # %% ../../nbs/study/05b_judges.ipynb #b4b21851
 def high_share_gain(scale: str, level: float) -> Measure:
@@ -115,9 +115,11 @@ def judge_positive_targets(tables: Tables) -> Verdict:
     "C4: for positive targets MoRAM has more high area inside the rectangle."
     found = high_shares_gained(tables)
     settled, scale = settle(found), found["case"].str.contains("maximum")
+    always = everywhere(settled)
     return Verdict("C4 For positive targets MoRAM is high on more of the rectangle", conclude(settled, "the scale"),
                    f"Share of the rectangle that is high, MoRAM − RAM: {range_text(found[scale])} above 25 to 75% of the map's maximum, "
-                   f"{range_text(found[~scale])} above as much of its range; holds in all data for {', '.join(everywhere(settled)) or 'none'}.")
+                   f"{range_text(found[~scale])} above 25 to 75% of its range. "
+                   f"In all data it holds {'above ' + ', '.join(always) if always else 'at no level'}.")
 
 # %% ../../nbs/study/05b_judges.ipynb #b0966447
 def curve_band(
@@ -153,7 +155,7 @@ def judge_curves(tables: Tables) -> Verdict:
     settled = by_case(found, agree)
     spans = ", ".join(f"{case} {models['above'].min():.0%} to {models['above'].max():.0%}" for case, models in found.groupby("case", sort=False))
     return Verdict("C5 MoRAM's pixel accuracy is above RAM's for every r", as_drawn(settled),
-                   f"Share of r at which it surely is, lowest and highest of the models: {spans or 'not measured'}.")
+                   f"Share of r between 0 and 1 at which it surely is, lowest and highest of the models: {spans or 'not measured'}.")
 
 
 def as_drawn(settled: pd.Series) -> str:
@@ -203,9 +205,9 @@ def judge_areas(tables: Tables, *data: str) -> Verdict:
     said = "; ".join(f"{side} " + ", ".join(f"{case} {range_text(models)}" for case, models in found.groupby("case", sort=False))
                      for side, found in gains.items())
     turned = ", ".join(f"{range_text(found[found['case'] == 'minmax'])} at {side}" for side, found in negated.items())
-    return Verdict("C6 The area under MoRAM's curve is larger", up if up == down else f"{up} at y ≥ 0; below {down.removeprefix('holds ')}",
+    return Verdict("C6 The area under MoRAM's curve is larger", up if up == down else f"y ≥ 0: {up}, y < 0: {down}",
                    f"Area, MoRAM − RAM: {said}. With the head negated, minmax: {turned}. "
-                   f"RAM is blank under clip in {range_text(blanks, '.0%')} of the pictures (left out).")
+                   f"RAM is blank under clip in {range_text(blanks, '.0%')} of all pictures (left out).")
 
 # %% ../../nbs/study/05b_judges.ipynb #d6aa1dd8
 def negative_share(scores: xr.Dataset) -> xr.DataArray:  # [picture], in [0, 1]
@@ -223,7 +225,7 @@ def judge_identical(tables: Tables) -> Verdict:
     positive, usual = of_data(tables, "PositiveRectangles"), of_data(tables, PAPER_DATA)
     shares, others = (measure_models(subject, {"share": negative_share}) for subject in (positive, usual))
     alike = {f"{low:g} to {low + 0.25:g}": correlation_at(low, low + 0.25) for low in (0, 0.25, 0.5, 0.75)}
-    by_target = ", ".join(f"{row.mean:.2f} at {row.case}" for row in by_family(measure_models(positive, alike)).itertuples())
+    by_target = ", ".join(f"{round(row.mean, 2) + 0:.2f} at {row.case}" for row in by_family(measure_models(positive, alike)).itertuples())
     return Verdict("C7 Where no target is negative, MoRAM's and RAM's maps are identical", conclude(settle(shares, 0.01, below=True)),
                    f"Evidence from channels of negative weight: {range_text(shares, '.0%')}, with negative targets {range_text(others, '.0%')}. "
                    f"Mean correlation of the maps by target: {by_target or 'not measured'}.")
@@ -269,11 +271,11 @@ def judge_both_ways(tables: Tables) -> Verdict:
     halves = settle(found).unstack("case", sort=False)
     states = by_case(found.assign(case="both halves"), lambda models: joint_state(halves.loc[models["family"].iloc[0]]))
     gain = found[found["case"] == "cancels in RAM"]
-    kept = {name: "; ".join(f"{row.family} {row.value:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in survival(tables, name).itertuples())
-            for name in (MORAM, RAM_MODULUS)}
+    kept = {name: survival(tables, name) for name in (MORAM, RAM_MODULUS)}
+    said = "; ".join(f"{name} {family_text(models, '.2f')}, intervals within {range_text(models, '.2f')}" for name, models in kept.items())
     return Verdict("C8 What matters both ways cancels in RAM and survives in MoRAM", conclude(states, families="the grid"),
-                   f"On the overlap, as a multiple of one shape in the same picture: MoRAM {kept[MORAM] or 'not measured'}; "
-                   f"RAM's magnitude {kept[RAM_MODULUS] or 'not measured'}. Cancellation rises by {family_text(gain, '+.2f')}.")
+                   f"On the overlap, as a multiple of one shape in the same picture: {said}. "
+                   f"The share of the evidence that cancels rises by {family_text(gain, '+.2f')}.")
 
 # %% ../../nbs/study/05b_judges.ipynb #c6061136
 JUDGES: dict[str, Callable[[Tables], Verdict]] = {
