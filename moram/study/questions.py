@@ -80,7 +80,7 @@ def judge_weights(tables: Tables) -> Verdict:
     better = everywhere(settled)
     answer = conclude(settled, "the measure")
     return Verdict("Does MoRAM beat Σ A, without weights, beside distractors?", {"holds": "yes", "contradicted": "no"}.get(answer, answer),
-                   f"Better in every model by {', '.join(better) or 'nothing'}; within the margin of 0.01: "
+                   f"Ahead in every model by {', '.join(better) or 'nothing'}. MoRAM − Σ A, and outcomes with a margin of 0.01: "
                    + "; ".join(f"{case} {family_text(models)} ({outcome_text(counts.loc[case])})" for case, models in gains.groupby("case", sort=False)) + ".")
 
 # %% ../../nbs/study/05c_questions.ipynb #61684908
@@ -158,7 +158,7 @@ def judge_metric(tables: Tables) -> Verdict:
     "Whether the paper's area disagrees with mask metrics more than those do with each other."
     found = agreements(tables).groupby("kind")["tau"].agg(["median", "min", "max"])
     within, across = (found.loc[kind] for kind in ("among mask metrics", "area with a mask metric"))
-    verdict = "yes" if across["min"] > 0.8 else "no, and they disagree among themselves" if within["median"] - across["median"] < 0.2 else "no"
+    verdict = "yes" if across["min"] > 0.8 else "no, and among themselves little better" if within["median"] - across["median"] < 0.2 else "no"
     return Verdict("Do metrics that the true mask wins rank the maps as the area does?", verdict,
                    f"Kendall's τ of eight maps: mask metrics with the area {across['median']:.2f} [{across['min']:.2f}, {across['max']:.2f}], "
                    f"with each other {within['median']:.2f} [{within['min']:.2f}, {within['max']:.2f}] (median, least, greatest over data sets).")
@@ -185,8 +185,9 @@ def judge_faithfulness(tables: Tables) -> Verdict:
     "Wins, ties and losses of MoRAM's order of pixels."
     gains = faithful_gains(tables)
     counts = outcomes(gains)
-    lead = [case for case, row in counts.iterrows() if row["win"] > row.sum() / 2 and not row["loss"]]
-    verdict = "cannot tell" if counts.empty else "yes" if len(lead) == len(counts) else "no" if not lead else "depends on rival and change"
+    ahead = {rival: [row["win"] > 2 * row["loss"] for case, row in counts.iterrows() if case.endswith(f", {rival}")] for rival in RIVALS}
+    lead = [rival for rival, wins in ahead.items() if wins and all(wins)]
+    verdict = "cannot tell" if counts.empty else f"mostly, against {' and '.join(lead)}" if lead else "no"
     return Verdict("Is MoRAM's order of pixels more faithful, without a mask?", verdict,
                    "; ".join(f"{case}: {outcome_text(row)}" for case, row in counts.iterrows())
                    + (f" (of {counts.iloc[0].sum()} models, {gains['n'].min()} to {gains['n'].max()} independent pictures each)."
