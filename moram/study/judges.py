@@ -93,7 +93,7 @@ def judge_negative_targets(tables: Tables, *data: str) -> Verdict:
     near = found[found["case"] == f"{RAM} at |y| < 0.25"]
     return Verdict("C3 For negative targets RAM is low on the rectangle, MoRAM high", conclude(settled, "the map"),
                    f"Higher inside than outside at y < 0: RAM in {family_text(ram, '.0%')}, MoRAM in {family_text(moram, '.0%')}. "
-                   f"Controls are as high: Σ A in {range_text(sums, '.0%')}, MoRAM of untrained networks in "
+                   f"Controls: Σ A in {range_text(sums, '.0%')}, MoRAM of untrained networks in "
                    f"{range_text(untrained, '.0%')}. At |y| < 0.25 RAM is higher inside in {range_text(near, '.0%')}.")
 
 # %% ../../nbs/study/05b_judges.ipynb #b4b21851
