@@ -51,7 +51,7 @@ def maps_by_seed(
     maps = torch.stack([torch.stack(list(seed_maps(capture(model, layer, images)).values()), 1) for model in models], 1)
     return xr.DataArray(maps.numpy(), {"map": list(SEED_MAPS)}, ["picture", "seed", "map", "row", "column"])
 
-
+# %% ../../nbs/study/05d_robustness.ipynb #1b763340
 def seed_correlations(
     maps: xr.DataArray,  # from `maps_by_seed`
 ) -> xr.DataArray:  # [picture, pair, map], in [-1, 1]; NaN where a map is constant
