@@ -133,7 +133,7 @@ def draw_cards(cards, dots, page):
     "The cards as HTML, for a page at `page`; each leads to its section on the page of claims."
     families = list(dict.fromkeys(family for each in dots.values() for family in each.measured["family"]))
     seen = "".join(f'<span><i class="family-{k % COLOURS}"></i>{escape(family)}</span>' for k, family in enumerate(families))
-    said = "A dot is a trained model, its line the 95% interval over pictures, the dashed line what the claim compares with:"
+    said = "A dot is a trained model; its line is the 95% interval over pictures. The dashed line is what the claim compares with. Families:"
     here, lines = page == "study/06_claims", [f'<p class="claim-legend">{said} {seen}</p>', '<div class="claim-cards">']
     for card in cards:
         key, sign = card.claim[:2], SIGNS.get(card.verdict, "±")

@@ -190,6 +190,7 @@ def draw_intervals(
     axis.axvline(level, color="black", linewidth=0.6)
     axis.set(yticks=range(len(cases)), yticklabels=cases[::-1], ylim=(-0.6, len(cases) - 0.4))
     axis.tick_params(labelsize=7)
+    axis.locator_params(axis="x", nbins=6)
     if legend and len(families) > 1:
         named = [axis.plot([], [], "o-", color=colours[name], markersize=3, label=name)[0] for name in families]
         axis.figure.legend(handles=named, loc="outside upper center", ncols=4, fontsize=7)

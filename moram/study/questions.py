@@ -158,7 +158,7 @@ def judge_metric(tables: Tables) -> Verdict:
     "Whether the paper's area disagrees with mask metrics more than those do with each other."
     found = agreements(tables).groupby("kind")["tau"].agg(["median", "min", "max"])
     within, across = (found.loc[kind] for kind in ("among mask metrics", "area with a mask metric"))
-    verdict = "yes" if across["min"] > 0.8 else "no, and among themselves little better" if within["median"] - across["median"] < 0.2 else "no"
+    verdict = "yes" if across["min"] > 0.8 else "no, nor do they all agree among themselves" if within["median"] - across["median"] < 0.2 else "no"
     return Verdict("Do metrics that the true mask wins rank the maps as the area does?", verdict,
                    f"Kendall's τ of eight maps: mask metrics with the area {across['median']:.2f} [{across['min']:.2f}, {across['max']:.2f}], "
                    f"with each other {within['median']:.2f} [{within['min']:.2f}, {within['max']:.2f}] (median, least, greatest over data sets).")
