@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from moram.study.evidence import measure_models, of_data
+from moram.study.evidence import COLOURS, measure_models, of_data
 from moram.study.judges import (
     PAPER_DATA,
     SIDES,
@@ -28,7 +28,6 @@ from moram.study.scores import MORAM, RAM, RAM_MODULUS
 SIGNS = {"holds": "✓", "contradicted": "✗", "cannot tell": "?"}  # anything else depends on something
 READINGS = {"sum": "as printed", "minmax": "as drawn"}
 WIDTH, LETTER, ROW, TOP = 340, 5.9, 26, 6  # of a picture, in px; a letter of a label; a row; the space above
-COLOURS = 7  # of families of models, in site.css
 
 
 class Card(NamedTuple):
@@ -114,7 +113,7 @@ def draw(dots, families):
         parts.append(f'<text x="{labels:.0f}" y="{TOP + ROW * (row + 0.5) + 1:.1f}" text-anchor="end">{escape(str(case))}</text>')
         for k, model in enumerate(models.itertuples()):
             y = TOP + ROW * (row + (k + 0.5) / len(models) * 0.8 + 0.02)
-            parts.append(f'<g class="family-{families.index(model.family) % COLOURS}"><line x1="{x(model.low):.1f}" x2="{x(model.high):.1f}" y1="{y:.1f}" '
+            parts.append(f'<g class="family-{families.index(model.family) % len(COLOURS)}"><line x1="{x(model.low):.1f}" x2="{x(model.high):.1f}" y1="{y:.1f}" '
                          f'y2="{y:.1f}"/><circle cx="{x(model.value):.1f}" cy="{y:.1f}" r="2.4"/></g>')
     anchor = "start" if dots.level == low else "end" if dots.level == high else "middle"
     ends = [(dots.level, anchor), *((end, side) for end, side in ((low, "start"), (high, "end")) if abs(end - dots.level) > 0.2 * spread)]
@@ -132,7 +131,7 @@ def kind(verdict):
 def draw_cards(cards, dots, page):
     "The cards as HTML, for a page at `page`; each leads to its section on the page of claims."
     families = list(dict.fromkeys(family for each in dots.values() for family in each.measured["family"]))
-    seen = "".join(f'<span><i class="family-{k % COLOURS}"></i>{escape(family)}</span>' for k, family in enumerate(families))
+    seen = "".join(f'<span><i class="family-{k % len(COLOURS)}"></i>{escape(family)}</span>' for k, family in enumerate(families))
     said = "A dot is a trained model; its line is the 95% interval over pictures. The dashed line is what the claim compares with. Families:"
     here, lines = page == "study/06_claims", [f'<p class="claim-legend">{said} {seen}</p>', '<div class="claim-cards">']
     for card in cards:

@@ -625,6 +625,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                        'moram.study.questions.mass_gains': ('study/questions.html#mass_gains', 'moram/study/questions.py'),
                                        'moram.study.questions.mean_scores': ( 'study/questions.html#mean_scores',
                                                                               'moram/study/questions.py'),
+                                       'moram.study.questions.mostly_ahead': ( 'study/questions.html#mostly_ahead',
+                                                                               'moram/study/questions.py'),
                                        'moram.study.questions.named_share': ( 'study/questions.html#named_share',
                                                                               'moram/study/questions.py'),
                                        'moram.study.questions.outcome_text': ( 'study/questions.html#outcome_text',

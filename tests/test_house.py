@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from docs.build import alternative_text, directives, has_picture
+from moram.study.evidence import COLOURS
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = {
@@ -152,6 +153,12 @@ def test_modules_import_what_they_name():
 def test_pictures_on_disk_have_all_their_colours():
     for path in [*(ROOT / "nbs").rglob("*.png"), *(ROOT / "README_files").glob("*.png")]:
         assert Image.open(path).mode != "P", called(path)
+
+
+def test_families_have_one_colour_on_the_page_and_in_figures():
+    css = (ROOT / "docs" / "site.css").read_text(encoding="utf-8")
+    light = [colour for line in css.splitlines() if line.startswith(".family-") for colour in re.findall(r"--family: (#\w+);", line)]
+    assert tuple(light) == COLOURS
 
 
 def test_notebooks_are_small_together():

@@ -275,7 +275,7 @@ def judge_both_ways(tables: Tables) -> Verdict:
     said = "; ".join(f"{name} {family_text(models, '.2f')}, intervals within {range_text(models, '.2f')}" for name, models in kept.items())
     return Verdict("C8 What matters both ways cancels in RAM and survives in MoRAM", conclude(states, families="the grid"),
                    f"On the overlap, as a multiple of one shape in the same picture: {said}. "
-                   f"The share of the evidence that cancels rises by {family_text(gain, '+.2f')}.")
+                   f"The share of the evidence that cancels rises by {family_text(gain, '+.2f')}." if len(gain) else "Not measured: no model with such data.")
 
 # %% ../../nbs/study/05b_judges.ipynb #c6061136
 JUDGES: dict[str, Callable[[Tables], Verdict]] = {

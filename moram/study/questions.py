@@ -6,9 +6,9 @@
 __all__ = ['KNOW_NOTHING', 'NO_WEIGHTS', 'NAMING_MAPS', 'RANKED', 'RIVALS', 'FROZEN', 'MASS_MAPS', 'SETTINGS', 'QUESTIONS',
            'outcomes', 'outcome_text', 'control_gaps', 'judge_controls', 'density', 'weight_gains', 'judge_weights',
            'named_share', 'judge_naming', 'right_sign', 'judge_signs', 'mean_scores', 'agreements', 'judge_metric',
-           'faithful_gain', 'faithful_gains', 'judge_faithfulness', 'trained', 'mass_gain', 'mass_gains', 'cancels',
-           'judge_two_ways', 'verdicts_by_setting', 'judge_elsewhere', 'judge_digits', 'judge_scene', 'judge_sides',
-           'judge_critique']
+           'faithful_gain', 'faithful_gains', 'mostly_ahead', 'judge_faithfulness', 'trained', 'mass_gain',
+           'mass_gains', 'cancels', 'judge_two_ways', 'verdicts_by_setting', 'judge_elsewhere', 'judge_digits',
+           'judge_scene', 'judge_sides', 'judge_critique']
 
 # %% ../../nbs/study/05c_questions.ipynb #c7b21fe7
 from collections.abc import Iterable
@@ -181,12 +181,17 @@ def faithful_gains(tables: Tables, baseline: str = "background") -> pd.DataFrame
                                    for change in ("insertion", "deletion") for rival, order in RIVALS.items()})
 
 
+def mostly_ahead(counts: pd.DataFrame) -> list[str]:  # from `outcomes`; some of `RIVALS`
+    "The rivals against which MoRAM wins in more than twice as many models as it loses, by both changes."
+    ahead = {rival: [row["win"] > 2 * row["loss"] for case, row in counts.iterrows() if case.endswith(f", {rival}")] for rival in RIVALS}
+    return [rival for rival, wins in ahead.items() if wins and all(wins)]
+
+# %% ../../nbs/study/05c_questions.ipynb #1765fb84
 def judge_faithfulness(tables: Tables) -> Verdict:
     "Wins, ties and losses of MoRAM's order of pixels."
     gains = faithful_gains(tables)
     counts = outcomes(gains)
-    ahead = {rival: [row["win"] > 2 * row["loss"] for case, row in counts.iterrows() if case.endswith(f", {rival}")] for rival in RIVALS}
-    lead = [rival for rival, wins in ahead.items() if wins and all(wins)]
+    lead = mostly_ahead(counts)
     verdict = "cannot tell" if counts.empty else f"mostly, against {' and '.join(lead)}" if lead else "no"
     return Verdict("Is MoRAM's order of pixels more faithful, without a mask?", verdict,
                    "; ".join(f"{case}: {outcome_text(row)}" for case, row in counts.iterrows())
