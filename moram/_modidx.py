@@ -436,6 +436,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                             'moram.plot._own_pixels': ('plot.html#_own_pixels', 'moram/plot.py'),
                             'moram.plot._repack': ('plot.html#_repack', 'moram/plot.py'),
                             'moram.plot._round': ('plot.html#_round', 'moram/plot.py'),
+                            'moram.plot._share_styles': ('plot.html#_share_styles', 'moram/plot.py'),
                             'moram.plot.as_drawing': ('plot.html#as_drawing', 'moram/plot.py'),
                             'moram.plot.colour_bar': ('plot.html#colour_bar', 'moram/plot.py'),
                             'moram.plot.compare': ('plot.html#compare', 'moram/plot.py'),

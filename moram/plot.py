@@ -10,7 +10,9 @@ __all__ = ['STYLES', 'EMPTY', 'style_colours', 'method_style', 'value_limits', '
 import io
 import re
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Mapping
+from hashlib import sha256
 from itertools import cycle
 
 import torch
@@ -255,11 +257,18 @@ def as_drawing(
     text = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
     text = re.sub(r'base64,\s*([^"]+)', _repack, text)
     text = re.sub(r'(?<= (?:d|x|y)=")[^"]+', lambda found: re.sub(r"-?\d+\.\d+", _round, found[0]), text)
-    return re.sub(r"\s*\n\s*", " ", re.sub(r' transform="rotate\(-0 [^"]*"', "", text))
+    return _share_styles(re.sub(r"\s*\n\s*", " ", re.sub(r' transform="rotate\(-0 [^"]*"', "", text)))
 
 
 def _round(found: re.Match) -> str:
     return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
+
+
+def _share_styles(text: str) -> str:
+    "A style that several elements have is written once. It is named by its content, so drawings on one page agree."
+    names = {style: f"s{sha256(style.encode()).hexdigest()[:6]}" for style, n in Counter(re.findall(r' style="([^"]+)"', text)).items() if n > 2}
+    text = re.sub(r' style="([^"]+)"', lambda found: f' class="{names[found[1]]}"' if found[1] in names else found[0], text)
+    return text.replace("</style>", "".join(f" .{name}{{{style}}}" for style, name in names.items()) + "</style>", 1)
 
 
 def _repack(found: re.Match) -> str:
