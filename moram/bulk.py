@@ -95,12 +95,14 @@ def settle_manifest(
     "Write the manifest, or compare with the one that is there. ValueError that names what differs."
     path = Path(out) / "manifest.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):  # the first of several processes writes it
-        if not path.exists():
-            if any(path.parent.glob("table-*.parquet")):
-                raise ValueError(f"{out}: has shards but no manifest, so nobody knows what they explain; choose an empty folder")
-            write_atomically(path, json.dumps(manifest, indent=1).encode())
-    path.with_suffix(".lock").unlink(missing_ok=True)
+    try:
+        with FileLock(path.with_suffix(".lock")):  # the first of several processes writes it
+            if not path.exists():
+                if any(path.parent.glob("table-*.parquet")):
+                    raise ValueError(f"{out}: has shards but no manifest, so nobody knows what they explain; choose an empty folder")
+                write_atomically(path, json.dumps(manifest, indent=1).encode())
+    finally:
+        path.with_suffix(".lock").unlink(missing_ok=True)
     kept = json.loads(path.read_text())
     changed = [f"{key} was {kept.get(key)}, is now {value}" for key, value in manifest.items() if kept.get(key) != value and key != "versions"]
     if changed:
