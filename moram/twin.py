@@ -62,7 +62,6 @@ def _name_all(module: nn.Module, name: str, twins: _Twins, names: dict[str, nn.M
     inner = unwrap(module)
     if inner is not module:
         _name_all(inner, name, twins, names)
-        names[name] = twins[id(module)]
     for part, child in module._modules.items():
         if child is not None:
             _name_all(child, f"{name}.{part}" if name else part, twins, names)
@@ -90,8 +89,8 @@ def _twin_module(module: nn.Module, twins: _Twins) -> nn.Module:
         new["_buffers"].update(_own_buffers(module, twins))
     for name, child in old["_modules"].items():
         new["_modules"][name] = None if child is None else _twin_module(child, twins)
-    for name in _own_names(old):
-        value = old[name]
+    for name in _own_names(new):
+        value = new[name]
         if not ((kind := type(value)) in _ATOMS or (kind is tuple and _ATOMS.issuperset(map(type, value)))):
             new[name] = _twin_value(value, twins)
     return twin
