@@ -263,7 +263,7 @@ def as_drawing(
 def _round(found: re.Match) -> str:
     return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
 
-
+# %% ../nbs/10_plot.ipynb #9a613be1
 def _share_styles(text: str) -> str:
     "A style that several elements have is written once. It is named by its content, so drawings on one page agree."
     names = {style: f"s{sha256(style.encode()).hexdigest()[:6]}" for style, n in Counter(re.findall(r' style="([^"]+)"', text)).items() if n > 2}

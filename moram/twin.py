@@ -95,7 +95,7 @@ def _twin_module(module: nn.Module, twins: _Twins) -> nn.Module:
             new[name] = _twin_value(value, twins)
     return twin
 
-
+# %% ../nbs/02a_twin.ipynb #078c7748
 def _own_names(attributes: dict[str, Any]) -> list[str]:
     "Names of attributes that not every module has: nearly always they come last, which is found out sooner than name by name."
     names = list(attributes)
