@@ -33,7 +33,7 @@ class _Twins(dict[int, Any]):
         super().__init__()
         self.hooks: list[OrderedDict] = []  # of twins, to be pointed at twins when all are there
 
-
+# %% ../nbs/02a_twin.ipynb #b902472b
 def eval_twin(
     model: nn.Module,  # any model that Python runs; neither read nor written by other threads in a new way
 ) -> nn.Module:  # of the same class, in eval mode
