@@ -116,7 +116,7 @@ def run_pass(
     if steps is None and reference is not None:
         raise ValueError("reference: contributions are what starts from it; give steps too, for example steps=16")
     names, name = find_module(model, layer)
-    check_inputs(names.values(), images)
+    check_inputs(names[""], images)
     path = TailPath(names, name, steps, reference)
     path.told = reshape is not None or name in _CHANNELS_FIRST.get(model, ())
     if steps is not None:

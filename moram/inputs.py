@@ -8,13 +8,13 @@ __all__ = ['MoramWarning', 'all_finite', 'check_images', 'find_picture', 'map_te
 
 # %% ../nbs/02c_inputs.ipynb #d270810a
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .grid import is_convolution
+from .grid import all_modules, is_convolution
 
 # %% ../nbs/02c_inputs.ipynb #d99009ec
 class MoramWarning(UserWarning):
@@ -78,15 +78,15 @@ def map_tensors(
 
 # %% ../nbs/02c_inputs.ipynb #a1fa8505
 def convolution_dims(
-    modules: Iterable[nn.Module],  # of any model
+    model: nn.Module,  # any model
 ) -> int | None:  # 1, 2 or 3; None without convolutions
     "The spatial axes of a model's pictures, as its convolutions have them."
-    sizes = [module.kernel_size for module in modules if is_convolution(module)]
+    sizes = [module.kernel_size for module in all_modules(model) if is_convolution(module)]
     return max((len(size) for size in sizes if isinstance(size, tuple)), default=None)
 
 # %% ../nbs/02c_inputs.ipynb #d1a72d85
 def check_inputs(
-    modules: Iterable[nn.Module],  # of any model
+    model: nn.Module,  # any model
     images: Tensor | Sequence | Mapping,  # one input, or several
     name: str = "images",  # for the message
 ) -> None:
@@ -94,7 +94,7 @@ def check_inputs(
     picture = find_picture(images)
     if isinstance(images, list) and len({part.shape if isinstance(part, Tensor) else None for part in images}) == 1 and picture.ndim == 3:
         raise ValueError(f"{name}: a list means several inputs; for {len(images)} pictures use torch.stack({name})")
-    dims = convolution_dims(modules) or (picture.ndim - 2 if isinstance(picture, Tensor) and 3 <= picture.ndim <= 5 else 2)
+    dims = convolution_dims(model) or (picture.ndim - 2 if isinstance(picture, Tensor) and 3 <= picture.ndim <= 5 else 2)
     check_images(picture, dims, name)
     parts = images.values() if isinstance(images, Mapping) else images if isinstance(images, (tuple, list)) else ()
     for part in parts:

@@ -195,7 +195,7 @@ def find_layer(
     key = (getattr(find_picture(images), "shape", ())[1:], tuple(map(id, all_modules(model))), getattr(output, "__code__", output))
     found = _FOUND.get(model, {}).get(key)
     if found is None:
-        check_inputs(model.modules(), images)
+        check_inputs(model, images)
         found = _find(model, images, output)
         _FOUND.setdefault(model, {})[key] = found
     if found.bypassed:

@@ -117,10 +117,10 @@ def reference_activations(
         kept.append(out)
         raise LayerReached
 
-    dims = convolution_dims(names.values())
+    dims = convolution_dims(names[""])
     if isinstance(pictures, Tensor) and dims and pictures.ndim == dims + 1:
         pictures = pictures[None]
-    check_inputs(names.values(), pictures, "reference")
+    check_inputs(names[""], pictures, "reference")
     handle = names[name].register_forward_hook(stop)
     try:
         with torch.inference_mode(False), torch.no_grad():

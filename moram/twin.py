@@ -18,22 +18,13 @@ import torch
 from torch import Tensor, nn
 
 # %% ../nbs/02a_twin.ipynb #9620486d
-_PARTS = ("_parameters", "_buffers", "_modules")
-_HOOKS = ("_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs")
-_LEFT_OUT = ("_backward_hooks", "_backward_pre_hooks")
-_PLAIN = list(nn.Module().__dict__)  # what every module has, in this order
-_is_scripted = functools.lru_cache(maxsize=4096)(lambda kind: issubclass(kind, torch.jit.ScriptModule))
+_OWN_DICTIONARIES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
+                     "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs")
+_HOOKS, _LEFT_OUT = _OWN_DICTIONARIES[3:], ("_backward_hooks", "_backward_pre_hooks")
+_PLAIN = nn.Module().__dict__.keys() | {"_compiled_call_impl"}  # what every module has
 _ATOMS = frozenset({type(None), bool, int, float, str, bytes, torch.dtype, torch.device})  # types of values that hold nothing else
 
 
-class _Twins(dict[int, Any]):
-    "id of a part of the model -> its twin."
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hooks: list[OrderedDict] = []  # of twins, to be pointed at twins when all are there
-
-# %% ../nbs/02a_twin.ipynb #b902472b
 def eval_twin(
     model: nn.Module,  # any model that Python runs; neither read nor written by other threads in a new way
 ) -> nn.Module:  # of the same class, in eval mode
@@ -46,7 +37,7 @@ def named_twins(
 ) -> dict[str, nn.Module]:  # dotted name in the model, or in the twin where wrappers came off -> the twin's module; "" is the twin
     "`eval_twin`, and the way from each name to the twin's module. Errors as `check_model`."
     check_model(model)
-    twins = _Twins()
+    twins: dict[int, Any] = {}
     _twin_module(model, twins)
     _point_hooks(twins)
     names: dict[str, nn.Module] = {}
@@ -54,70 +45,49 @@ def named_twins(
     return names
 
 # %% ../nbs/02a_twin.ipynb #b3f47732
-def _name_all(module: nn.Module, name: str, twins: _Twins, names: dict[str, nn.Module]) -> None:
+def _name_all(module: nn.Module, name: str, twins: dict[int, Any], names: dict[str, nn.Module]) -> None:
     "Put a module and all in it into `names`; what is in a wrapper with and without the wrapper's name."
-    names[name] = twins.get(id(module), module)
-    if not module._modules:  # most have none
-        return
     inner = unwrap(module)
     if inner is not module:
         _name_all(inner, name, twins, names)
+    names[name] = twins.get(id(module), module)
     for part, child in module._modules.items():
         if child is not None:
             _name_all(child, f"{name}.{part}" if name else part, twins, names)
 
 # %% ../nbs/02a_twin.ipynb #c738b626
-def _twin_module(module: nn.Module, twins: _Twins) -> nn.Module:
+def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
-    if _is_scripted(type(module)):  # can't be taken apart; nothing in it can be hooked
+    if isinstance(module, torch.jit.ScriptModule):  # can't be taken apart; nothing in it can be hooked
         if module.training:
             raise ValueError(f"model: a scripted {module.original_name} in train mode can't be explained; call model.eval() first")
         return module
-    old = module.__dict__
-    if old["_modules"] and (inner := unwrap(module)) is not module:
+    inner = unwrap(module)
+    if inner is not module:
         twins[id(module)] = _twin_module(inner, twins)
         return twins[id(module)]
-    if old["_parameters"] or old["_buffers"]:  # most have none
+    if module._parameters or module._buffers:  # most have none
         _check_tensors(module)
     twin = twins[id(module)] = object.__new__(type(module))
-    new = old.copy()
-    object.__setattr__(twin, "__dict__", new)
-    new["training"], new["_compiled_call_impl"] = False, None
-    _own_dictionaries(old, new, twins)
-    if old["_buffers"]:
+    old, new = module.__dict__, twin.__dict__
+    new.update(old, training=False, _compiled_call_impl=None)
+    for name in _OWN_DICTIONARIES:
+        if name in old:
+            new[name] = old[name].copy()
+    for name in _LEFT_OUT:
+        new[name] = OrderedDict()
+    if module._buffers:
         new["_buffers"].update(_own_buffers(module, twins))
-    for name, child in old["_modules"].items():
+    for name, child in module._modules.items():
         new["_modules"][name] = None if child is None else _twin_module(child, twins)
-    for name in _own_names(new):
-        value = new[name]
-        if not ((kind := type(value)) in _ATOMS or (kind is tuple and _ATOMS.issuperset(map(type, value)))):
+    for name, value in old.items():
+        if name not in _PLAIN and not ((kind := type(value)) in _ATOMS or (kind is tuple and _ATOMS.issuperset(map(type, value)))):
             new[name] = _twin_value(value, twins)
     return twin
 
-# %% ../nbs/02a_twin.ipynb #078c7748
-def _own_names(attributes: dict[str, Any]) -> list[str]:
-    "Names of attributes that not every module has: nearly always they come last, which is found out sooner than name by name."
-    names = list(attributes)
-    first, last = names[:len(_PLAIN)], names[len(_PLAIN):]
-    return last if first == _PLAIN else [name for name in names if name not in _PLAIN]
-
-
-def _own_dictionaries(old: dict[str, Any], new: dict[str, Any], twins: _Twins) -> None:
-    "Give a twin dictionaries of its own, and note which hooks there are."
-    for name in _PARTS:
-        new[name] = old[name].copy()
-    for name in _HOOKS:
-        if old.get(name):
-            new[name] = old[name].copy()
-            twins.hooks.append(new[name])
-        else:
-            new[name] = OrderedDict()
-    for name in _LEFT_OUT:
-        new[name] = OrderedDict()
-
 # %% ../nbs/02a_twin.ipynb #9a2e76a7
-def _own_buffers(module: nn.Module, twins: _Twins) -> dict[str, Tensor]:
+def _own_buffers(module: nn.Module, twins: dict[int, Any]) -> dict[str, Tensor]:
     "Copies of the buffers that a forward pass may write to: all but those of PyTorch's norms."
     if isinstance(module, torch.nn.modules.batchnorm._NormBase):
         return {}
@@ -139,7 +109,7 @@ def unwrap(
     return module
 
 # %% ../nbs/02a_twin.ipynb #34b1a6e2
-def _twin_value(value: Any, twins: _Twins) -> Any:
+def _twin_value(value: Any, twins: dict[int, Any]) -> Any:
     "The value itself, or a copy in which each module is replaced by its twin."
     if isinstance(value, Tensor):
         return twins.get(id(value), value)  # perhaps a buffer too
@@ -172,7 +142,7 @@ def _rebuilt(value: Any, twin: Callable[[Any], Any]) -> Any:
     return value if all(a is b for a, b in zip(new, parts, strict=True)) else build(new)
 
 # %% ../nbs/02a_twin.ipynb #68426b31
-def _known(value: Any, twins: _Twins) -> Any:
+def _known(value: Any, twins: dict[int, Any]) -> Any:
     "The twin of what belongs to the model; all else, such as a user's own list, is itself."
     return twins.get(id(value), value)
 
@@ -212,9 +182,11 @@ def _rebuilt_function(function: types.FunctionType, twin: Callable[[Any], Any]) 
     return rebuilt
 
 # %% ../nbs/02a_twin.ipynb #07f58d22
-def _point_hooks(twins: _Twins) -> None:
+def _point_hooks(twins: dict[int, Any]) -> None:
     "Let users' hooks mean the twin where they mean the model."
-    for hooks in twins.hooks:
+    hooked = [hooks for module in twins.values() if isinstance(module, nn.Module) for hooks in map(module.__dict__.get, _HOOKS)
+              if hooks and not isinstance(module, torch.jit.ScriptModule)]
+    for hooks in hooked:
         for key, hook in hooks.items():
             if not isinstance(hook, bool):
                 hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
