@@ -288,7 +288,7 @@ def _share_styles(element: Element) -> None:
         parts = [part for key, run in groupby(parts, _shared) for part in _in_one(key, list(run))]
     element[:] = parts
 
-
+# %% ../nbs/10_plot.ipynb #59ff104f
 def _shared(part: Element) -> dict[str, str] | None:
     "What a group around this element would say; None where there is nothing to share. `opacity` means something else for a group."
     if part.tag == _SVG + "g":
