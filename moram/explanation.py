@@ -103,8 +103,7 @@ def _warn(explanation: Explanation, passed: Pass) -> None:
     if passed.activations[0, 0].numel() == 1:
         _say(f"maps: the grid has one cell {where}, so a map says nothing about places; choose a layer before the pooling")
     if not method.signed_activations and passed.activations.min() < 0:
-        negative = (passed.activations < 0).count_nonzero() / passed.activations.numel()
-        _say(f"activations: {negative:.0%} are negative {where}, so the map of {method.label} is no magnitude; method='contribution_modulus' is one")
+        _say(f"activations: some are negative {where}, so the map of {method.label} is no magnitude; method='contribution_modulus' is one")
     if explanation.remainder is not None:
         difference = explanation.predictions - explanation.reference
         missed = (explanation.remainder.abs() / difference.abs().clamp(min=1e-3 * difference.abs().max())).max()
