@@ -26,9 +26,9 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 
 from . import __version__
-from .capture import capture
+from .explanation import explain
 from .layers import find_layer
-from .methods import find_method, lowering, raising
+from .methods import evidence, find_method, keep_features
 from .model import locked, write_atomically
 from .upsample import lanczos
 
@@ -40,12 +40,14 @@ def explain_batch(
     method: str = "moram",  # a name in moram.methods' `METHODS`
     output: int = 0,  # which of K outputs to explain
 ) -> dict[str, np.ndarray]:  # the batch's other entries, and "map" [N, h, w], "prediction", "raised" and "lowered" [N], float32
-    "Maps on their own grid, predictions, and the sums of L⁺ and L⁻. Errors as `capture`; KeyError without images."
+    "Maps on their own grid, predictions, and the evidence either way. Errors and warnings as `explain`; KeyError without images."
+    if not isinstance(output, int):
+        raise ValueError(f"output: expected one index, got {output!r}; explain each output by itself")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    images = torch.as_tensor(batch["image"]).to(device)
-    features = capture(model, find_layer(model, images) if layer is None else layer, images, output)
-    found = {"map": find_method(method)(features), "prediction": features.predictions,
-             "raised": raising(features).sum((1, 2)), "lowered": lowering(features).sum((1, 2))}
+    keeping, kept = keep_features(find_method(method))
+    explanation = explain(model, torch.as_tensor(batch["image"]).to(device), layer, keeping, output, upsample=False)
+    raised, lowered = evidence(kept[0])
+    found = {"map": explanation.cells, "prediction": explanation.predictions, "raised": raised, "lowered": lowered}
     return {name: value for name, value in batch.items() if name != "image"} | {name: t.float().cpu().numpy() for name, t in found.items()}
 
 # %% ../nbs/11b_bulk.ipynb #4bad2c30
@@ -240,8 +242,8 @@ class Explained(NamedTuple):
     map: Tensor  # [H, W], float32, at the picture's size, units as the method's
     prediction: float
     target: float  # NaN when there was none
-    raised: float  # the sum of L⁺
-    lowered: float  # the sum of L⁻
+    raised: float  # evidence, see `moram.methods.evidence`
+    lowered: float
 
 # %% ../nbs/11b_bulk.ipynb #394cf37c
 class Explanations(Dataset):

@@ -166,18 +166,16 @@ def explain_command(
 ) -> None:
     with refusals():
         from moram.loading import find_parts
-        from moram.model import locked
-        from moram.photos import draw_overlays, explain_folder, explain_photos, list_photos, write_predictions
+        from moram.photos import explain_files, explain_folder, list_photos
         files, chosen, folder = list_photos(photos), parse_output(output), writable_folder(out)
         note(NO_MODEL, due=model is None and weights is None)
         network, prepared = find_parts(model, weights, prepare, parse_size(size), fit, device)
-        if shards:
-            return report_photos(folder, *explain_folder(network, photos, folder, prepared, layer, method, chosen))
-        with noted_warnings(), locked(folder / ".lock"):
-            rows, skipped = explain_photos(network, files, folder, prepared, layer, method, chosen)
-            write_predictions(rows, folder)
-            draw_overlays(rows, folder, method, own_scale)
-    report_photos(folder, len(rows), skipped)
+        with noted_warnings():
+            if shards:
+                explained, skipped = explain_folder(network, photos, folder, prepared, layer, method, chosen)
+            else:
+                explained, skipped = explain_files(network, files, folder, prepared, layer, method, chosen, own_scale)
+    report_photos(folder, explained, skipped)
 
 # %% ../nbs/12_cli.ipynb #33575926
 @app.command("train")

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'ram', 'mean_gradients', 'grad_ram', 'moram', 'raising', 'lowering', 'grad_cam', 'grad_cam_pp',
-           'contribution', 'contribution_raising', 'contribution_lowering', 'contribution_modulus', 'Method',
-           'find_method']
+           'contribution', 'contribution_raising', 'contribution_lowering', 'contribution_modulus', 'evidence',
+           'Method', 'find_method', 'keep_features']
 
 # %% ../nbs/04_methods.ipynb #96177646
 from collections.abc import Callable
@@ -126,6 +126,14 @@ def _contributions(features: Features) -> Tensor:  # [N, C, h, w]
         raise ValueError("contributions: these features hold none; use capture(..., steps=16), or steps=1 behind GAP and one linear layer")
     return features.contributions
 
+
+def evidence(
+    features: Features,  # from `capture`
+) -> tuple[Tensor, Tensor]:  # [N] each, units of the prediction; not negative, for L+ and L- where A is not
+    "How much raises each prediction and how much lowers it: the contributions of either sign where there are any, else L+ and L-."
+    up, down = (raising, lowering) if features.contributions is None else (contribution_raising, contribution_lowering)
+    return up(features).flatten(1).sum(1), down(features).flatten(1).sum(1)
+
 # %% ../nbs/04_methods.ipynb #32ba44d0
 class Method(NamedTuple):
     "A method, and what a reader of its maps must know."
@@ -175,6 +183,19 @@ def find_method(
     if method not in METHODS:
         raise ValueError(f"method: expected a function of Features or one of {list(METHODS)}, got {method!r}")
     return METHODS[method]
+
+
+def keep_features(
+    method: Method,  # any
+) -> tuple[Method, list[Features]]:  # the same method; what it is called with, one for each output
+    "A method that keeps the features it sees, for what else is to be said of the same pass."
+    kept: list[Features] = []
+
+    def function(features: Features) -> Tensor:
+        kept.append(features)
+        return method.function(features)
+
+    return method._replace(function=function), kept
 
 # %% ../nbs/04_methods.ipynb #573ed0fe
 def __getattr__(name: str):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['list_photos', 'explain_photo', 'picture_bytes', 'explain_photos', 'write_predictions', 'draw_overlays',
-           'explain_folder']
+           'explain_files', 'explain_folder']
 
 # %% ../nbs/11c_photos.ipynb #cdb8c6a1
 import csv
@@ -19,10 +19,9 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from .capture import Features
 from .explanation import explain
-from .methods import METHODS, find_method
-from .model import write_atomically
+from .methods import evidence, find_method, keep_features
+from .model import locked, write_atomically
 from .pictures import PictureFolder, find_pictures, open_picture
 
 # %% ../nbs/11c_photos.ipynb #0666d625
@@ -47,18 +46,12 @@ def explain_photo(
     output: int | Sequence[int] | str = 0,  # an index, several, or "all"
 ) -> tuple[list[dict[str, np.ndarray]], str]:  # for each output picture [H, W, 3] uint8, map [H, W], cells [h, w], prediction, raised, lowered []; the layer
     "Maps, predictions and evidence of one picture, in units of the output per cell. Errors and warnings as `explain`."
-    chosen, kept = find_method(method), []
-
-    def keep(features: Features) -> Tensor:
-        kept.append(features)
-        return chosen.per_cell(features)
-
-    found = explain(model, image[None], layer, chosen._replace(function=keep), output)
-    up, down = (METHODS[f"contribution_{sign}" if chosen.path else sign] for sign in ("raising", "lowering"))
-    maps, cells, results = found.maps.flatten(0, -3), found.cells.flatten(0, -3), []
-    for one_map, grid, features in zip(maps, cells, kept, strict=True):
-        numbers = {"prediction": features.predictions[0], "raised": up(features).sum(), "lowered": down(features).sum()}
-        arrays = {"map": one_map, "cells": grid, **numbers}
+    chosen = find_method(method)
+    keeping, kept = keep_features(chosen._replace(function=chosen.per_cell))
+    found, results = explain(model, image[None], layer, keeping, output), []
+    for one_map, grid, features in zip(found.maps.flatten(0, -3), found.cells.flatten(0, -3), kept, strict=True):
+        raised, lowered = evidence(features)
+        arrays = {"map": one_map, "cells": grid, "prediction": features.predictions[0], "raised": raised[0], "lowered": lowered[0]}
         results.append({"picture": picture_bytes(image), **{name: t.detach().float().cpu().numpy() for name, t in arrays.items()}})
     return results, found.layer
 
@@ -151,6 +144,24 @@ def draw_overlays(
         figure.colorbar(drawn, ax=over, label="units of Y per cell")
         figure.savefig(content := BytesIO(), dpi=100)
         write_atomically(out / row["overlay"], content.getvalue())
+
+# %% ../nbs/11c_photos.ipynb #1da091d3
+def explain_files(
+    model: nn.Module,  # in eval mode, on the device to use
+    files: dict[str, Path],  # from `list_photos`
+    out: Path,  # folder for the results
+    prepare: Callable[[Image.Image], Tensor],  # from an RGB picture to [3, H, W], as the model wants it
+    layer: str | None = None,  # see `explain`
+    method: str = "moram",  # a name in `METHODS`
+    output: int | Sequence[int] | str = 0,  # an index, several, or "all"
+    own_scale: bool = False,  # see `draw_overlays`
+) -> tuple[int, dict[str, str]]:  # how many maps there are; file -> why it was skipped
+    "Arrays, table and overlays, by one command at a time. Errors as `explain_photos` and `locked`."
+    with locked(out / ".lock"):
+        rows, skipped = explain_photos(model, files, out, prepare, layer, method, output)
+        write_predictions(rows, out)
+        draw_overlays(rows, out, method, own_scale)
+    return len(rows), skipped
 
 # %% ../nbs/11c_photos.ipynb #90246c75
 def explain_folder(
