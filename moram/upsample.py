@@ -39,9 +39,10 @@ def resample(
     if not sizes or min(sizes) < 1:
         raise ValueError(f"size: expected at least one pixel each way, got {sizes}")
     out = maps if maps.dtype in (torch.float32, torch.float64) else maps.float()
-    for axis, new in zip(range(-len(sizes), 0), sizes, strict=True):
-        matrix = resampling_matrix(maps.shape[axis], new, filter).to(out.device, out.dtype)
-        out = (out.movedim(axis, -1) @ matrix.T).movedim(-1, axis)
+    matrices = [resampling_matrix(old, new, filter).to(out.device, out.dtype) for old, new in zip(maps.shape[-len(sizes):], sizes, strict=True)]
+    out = out @ matrices[-1].T  # along the rows first, as Pillow does
+    for axis in range(-2, -len(sizes) - 1, -1):
+        out = (matrices[axis] @ out.flatten(axis + 1)).unflatten(-1, out.shape[axis + 1:])
     return out.to(maps.dtype)
 
 # %% ../nbs/05_upsample.ipynb #4fcabc60
