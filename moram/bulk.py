@@ -120,7 +120,10 @@ class _Numbered(Dataset):
     def __getitem__(self, i: int) -> tuple:  # number, image or reason, target
         try:
             item = self.dataset[i]
-            return (i, *item) if isinstance(item, (list, tuple)) else (i, item, torch.nan)
+            image, target = item if isinstance(item, (list, tuple)) else (item, torch.nan)
+            if not isinstance(image, Tensor):
+                raise ValueError(f"expected a tensor [C, H, W], got {type(image).__name__}")
+            return i, image, target
         except (OSError, ValueError) as error:
             return i, str(error), torch.nan
 
@@ -138,15 +141,14 @@ def explain_rows(
     rows: range,  # which to explain
     batch_size: int,  # pictures at a time
     workers: int,  # processes that load pictures
-) -> Iterator[dict]:  # of each batch: "row", "target", "height", "width" and what `explain_batch` adds; "unread": row -> the reason
+) -> Iterator[dict]:  # of pictures: "row", "target", "height", "width" and what `explain_batch` adds; or "problems": row -> the reason
     "Explain some rows of a data set, a batch at a time."
     batches = DataLoader(Subset(_Numbered(dataset), rows), batch_size, num_workers=workers, collate_fn=_by_column)
     shape = None
     for numbers, images, targets in _loaded(batches):
         read = [place for place, image in enumerate(images) if isinstance(image, Tensor)]
-        unread = {numbers[place]: image for place, image in enumerate(images) if isinstance(image, str)}
+        yield {"problems": {numbers[place]: image for place, image in enumerate(images) if isinstance(image, str)}}
         if not read:
-            yield {"unread": unread}
             continue
         shape = shape or images[read[0]].shape
         if other := [f"{list(images[place].shape)} in row {numbers[place]}" for place in read if images[place].shape != shape]:
@@ -154,7 +156,20 @@ def explain_rows(
         pictures = torch.stack([images[place] for place in read])
         n, (height, width) = len(read), pictures.shape[2:]
         about = {"row": np.array(numbers)[read], "target": np.array(targets, dtype=float)[read], "height": np.full(n, height), "width": np.full(n, width)}
-        yield work({"image": pictures, **about}) | {"unread": unread}
+        parts, failed = _explain_parts(work, {"image": pictures, **about})
+        yield from (*parts, {"problems": failed})
+
+# %% ../nbs/11b_bulk.ipynb #8b85f141
+def _explain_parts(work: Callable[[dict], dict], batch: dict) -> tuple[list[dict], dict[int, str]]:
+    "The batch as one part; or, where a picture in it can't be explained, a part for each, and row -> the reason."
+    try:
+        return [work(batch)], {}
+    except ValueError as error:
+        rows = batch["row"].tolist()
+        if len(rows) == 1:
+            return [], {rows[0]: str(error)}
+        alone = [_explain_parts(work, {name: values[i:i + 1] for name, values in batch.items()}) for i in range(len(rows))]
+        return [part for parts, _ in alone for part in parts], {row: reason for _, failed in alone for row, reason in failed.items()}
 
 # %% ../nbs/11b_bulk.ipynb #69239341
 def _loaded(batches: Iterable[tuple]) -> Iterator[tuple]:
@@ -178,24 +193,30 @@ def write_shard(
     import pandas as pd
 
     parts = list(batches)
-    unread = {row: reason for part in parts for row, reason in part.pop("unread").items()}
+    problems = {row: reason for part in parts for row, reason in part.pop("problems", {}).items()}
     parts = [part for part in parts if part]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
     if parts:
         write_atomically(out / f"maps-{shard:05d}.safetensors", safetensors.torch.save(pack_maps(torch.from_numpy(columns.pop("map")))))
         columns["row_in_shard"] = np.arange(len(columns["row"]))
-    table = pd.concat([pd.DataFrame(columns), pd.DataFrame({"row": list(unread), "problem": list(unread.values())})]).sort_values("row")
+    table = pd.concat([pd.DataFrame(columns), pd.DataFrame({"row": list(problems), "problem": list(problems.values())})]).sort_values("row")
     table = table.assign(name=[names[i] for i in table["row"]] if names else table["row"].astype(int).astype(str), shard=shard)
     write_atomically(out / f"table-{shard:05d}.parquet", table.to_parquet(index=False))
 
 # %% ../nbs/11b_bulk.ipynb #93c9646c
-def _first_image(dataset: Dataset) -> Tensor:  # [C, H, W]
-    "The first of ten that can be read. ValueError when none can."
-    first = [image for _, image, _ in map(_Numbered(dataset).__getitem__, range(min(10, len(dataset))))]
-    for image in first:
-        if isinstance(image, Tensor):
-            return image
-    raise ValueError(f"dataset: none of the first {len(first)} pictures can be read: {first[0] if first else 'there are none'}")
+def _try_layer(model: nn.Module, dataset: Dataset, layer: str | None, method: str, output: int) -> str:
+    "The layer, and if it is to be found, on the first of ten pictures that can be explained. ValueError when none can."
+    reasons, device = [], next(model.parameters()).device
+    for _, image, _ in map(_Numbered(dataset).__getitem__, range(min(10, len(dataset)))):
+        try:
+            if isinstance(image, str):
+                raise ValueError(image)
+            found = find_layer(model, image[None].to(device)) if layer is None else layer
+            explain_batch({"image": image[None]}, model, found, method, output)
+            return found
+        except ValueError as error:
+            reasons.append(str(error))
+    raise ValueError(f"dataset: none of the first {len(reasons)} pictures can be explained: {reasons[0] if reasons else 'there are none'}")
 
 
 def shard_rows(dataset: Dataset, shard: int, shard_size: int) -> range:
@@ -215,10 +236,10 @@ def explain_dataset(
     workers: int = 0,  # processes that load pictures
     progress: bool = True,  # show a progress bar
 ) -> Path:  # the folder, for `open_explanations`
-    "Explain a data set into shards on disk; this process's share of them. ValueError for a folder of another run; OSError when it can't be written."
+    "Explain a data set into shards on disk; this process's share. ValueError for another run's folder, or when nothing works; OSError as `write_atomically`."
     device, out = next(model.parameters()).device, Path(out)
     state = PartialState(cpu=device.type == "cpu")
-    layer = find_layer(model, _first_image(dataset)[None].to(device)) if layer is None else layer
+    layer = _try_layer(model, dataset, layer, method, output)
     settle_manifest(out, describe_run(model, dataset, dict(layer=layer, method=method, output=output, batch_size=batch_size, shard_size=shard_size)))
     work = partial(explain_batch, model=model, layer=layer, method=method, output=output)
     shards = range(-(-len(dataset) // shard_size))[state.process_index::state.num_processes]
@@ -291,7 +312,7 @@ def _find_row(explanations: Explanations, picture: int | str) -> int:
         whole = explanations.manifest["data"]["length"]
         raise KeyError(f"{picture!r}: not among the {len(explanations)} of {whole} pictures that are explained in {explanations.out}")
     if isinstance(problem := explanations.table.get("problem", {}).get(row), str):
-        raise ValueError(f"{picture!r}: has no map, since it could not be read: {problem}")
+        raise ValueError(f"{picture!r}: has no map: {problem}")
     return row
 
 
