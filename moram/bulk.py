@@ -167,7 +167,7 @@ def _explain_parts(work: Callable[[dict], dict], batch: dict) -> tuple[list[dict
     except ValueError as error:
         rows = batch["row"].tolist()
         if len(rows) == 1:
-            return [], {rows[0]: str(error)}
+            return [], {rows[0]: f"the model fails on it: {error}"}
         alone = [_explain_parts(work, {name: values[i:i + 1] for name, values in batch.items()}) for i in range(len(rows))]
         return [part for parts, _ in alone for part in parts], {row: reason for _, failed in alone for row, reason in failed.items()}
 

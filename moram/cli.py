@@ -122,8 +122,8 @@ NO_MODEL = ("no --model, so this explains the shipped network, which estimates t
 EXPLAIN_HELP = """Show what your model looked at in your pictures.
 
 For each picture it writes an overlay (NAME.png) and the raw maps (NAME.npz), and for all of them predictions.csv:
-the prediction, and how much evidence raises and how much lowers it. A file that can't be read is reported and
-skipped, and the exit code is then 1.
+the prediction, and how much evidence raises and how much lowers it. A file that can't be read, or on which
+the model fails, is reported and skipped, and the exit code is then 1.
 
 Pictures reach the model as red, green and blue from 0 to 1. If yours was trained on something else, name a function
 that prepares them; torchvision's transforms are such functions.

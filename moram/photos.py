@@ -182,5 +182,7 @@ def explain_folder(
         raise ValueError(f"output: for shards expected one output, got {output}; give each a folder of its own")
     pictures = PictureFolder(photos[0], prepare=prepare)
     found = open_explanations(explain_dataset(model, pictures, out, layer, method, output))
-    unread = found.table[found.table["prediction"].isna()]
-    return len(found) - len(unread), {**pictures.problems, **dict(zip(unread["name"], unread.get("problem", [])))}
+    skipped = found.table[found.table["prediction"].isna()]
+    reasons = dict(zip(skipped["name"], skipped.get("problem", [])))
+    named = {name: reason if reason.startswith(f"{name}:") else f"{name}: {reason}" for name, reason in reasons.items()}
+    return len(found) - len(skipped), {**pictures.problems, **named}
