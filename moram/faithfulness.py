@@ -60,7 +60,8 @@ def blurred(
 
     pixels = sigma * max(images.shape[2:])
     reach = min(round(3 * pixels), min(images.shape[2:]) - 1)
-    return gaussian_blur(images, [2 * reach + 1] * 2, [pixels] * 2)
+    rows = gaussian_blur(images, [2 * reach + 1, 1], [pixels] * 2)  # one axis after the other: at 224 px both at once take 67 times the work
+    return gaussian_blur(rows, [1, 2 * reach + 1], [pixels] * 2)
 
 # %% ../nbs/08_faithfulness.ipynb #58286e23
 class Perturbation(NamedTuple):

@@ -211,7 +211,7 @@ def score_faithfulness(
     features = capture(model, layer, images)
     maps = {name: lanczos(values.cpu(), tuple(masks.shape[1:])) for name, values in method_maps(features).items()}
     maps |= control_maps(masks, tuple(features.activations.shape[2:]), index)
-    ground = {"background": getattr(dataset, "background", 0.0), "mean": mean_colour(images), "blur": blurred(images)}[baseline]
+    ground = getattr(dataset, "background", 0.0) if baseline == "background" else {"mean": mean_colour, "blur": blurred}[baseline](images)
     places = {label: pixel_places(maps[name], order) for label, (name, order) in ORDERS.items()}
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16_pays(images.device)):  # half the time, means within 0.002
         at_once = max(1, 2**18 // images[0, 0].numel())  # pictures that fit a processor's cache
