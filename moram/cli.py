@@ -287,7 +287,7 @@ def claims_command(
 ) -> None:
     """Score all maps and controls of all trials, picture by picture, and judge the paper's claims.
 
-    What is done is not done again. A trial takes minutes to score and up to an hour to train, kept tables seconds. Needs moram[study].
+    What is done is not done again. A trial takes minutes to train and to score, at 224 px up to an hour each; kept tables take seconds. Needs moram[study].
 
     \b
     Examples:
