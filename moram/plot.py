@@ -255,7 +255,7 @@ def as_drawing(
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text[text.index("<svg"):], flags=re.S)
     used = {name for names in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text) for name in names}
     text = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
-    text = re.sub(r'base64,\s*([^"]+)', _repack, re.sub(r' transform="rotate\(-0 [^"]*"', "", text))
+    text = re.sub(r'data:image/png;base64,\s*([^"]+)', _repack, re.sub(r' transform="rotate\(-0 [^"]*"', "", text))
     text = re.sub(r'(?<= (?:d|x|y)=")[^"]+', _shorten, text)
     font = next(iter(re.findall(r"font-family: [^;\"]+; ", text)), "")
     root = ElementTree.fromstring(text.replace(font, "") if font else text)
@@ -310,13 +310,9 @@ def _in_one(key: dict[str, str] | None, run: list[Element]) -> list[Element]:
 
 # %% ../nbs/10_plot.ipynb #5b1d0e7c
 def _repack(found: re.Match) -> str:
-    "A picture of few colours needs a byte for a pixel, in place of four."
-    picture, file = Image.open(io.BytesIO(b64decode(found[1]))), io.BytesIO()
-    if picture.getextrema()[-1] == (255, 255):  # nowhere transparent
-        picture = picture.convert("RGB")
-        picture = picture.quantize(256, dither=Image.Dither.NONE) if picture.getcolors(256) else picture
-    picture.save(file, "png", optimize=True)
-    return "base64," + min(found[1], b64encode(file.getvalue()).decode(), key=len)
+    "A picture as WebP without loss, in half the bytes of a PNG."
+    Image.open(io.BytesIO(b64decode(found[1]))).save(file := io.BytesIO(), "webp", lossless=True, quality=100, method=6)
+    return min(found[0], f"data:image/webp;base64,{b64encode(file.getvalue()).decode()}", key=len)
 
 # %% ../nbs/10_plot.ipynb #554bcbf7
 def load_ipython_extension(ipython) -> None:  # the shell, which `%load_ext moram.plot` gives
