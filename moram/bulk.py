@@ -205,7 +205,7 @@ def write_shard(
 
 # %% ../nbs/11b_bulk.ipynb #93c9646c
 def _try_layer(model: nn.Module, dataset: Dataset, layer: str | None, method: str, output: int) -> str:
-    "The layer, and if it is to be found, on the first of ten pictures that can be explained. ValueError when none can."
+    "The layer's name, tried on the first of ten pictures that can be explained. ValueError when none can."
     reasons, device = [], next(model.parameters()).device
     for _, image, _ in map(_Numbered(dataset).__getitem__, range(min(10, len(dataset)))):
         try:
