@@ -103,7 +103,9 @@ def watched(
             handle.remove()
 
 # %% ../nbs/02b_grid.ipynb #e64ed35a
-_class_has = lru_cache(maxsize=4096)(hasattr)  # a class that lacks the name takes Python long to find out
+@lru_cache(maxsize=4096)  # it takes Python long to find out that a class lacks a name
+def _may_have(kind: type, name: str) -> bool:
+    return hasattr(kind, name) or issubclass(kind, torch.jit.ScriptModule)
 
 
 def has_attribute(
@@ -111,7 +113,7 @@ def has_attribute(
     name: str,  # of an attribute that is no parameter, buffer or submodule
 ) -> bool:
     "`hasattr`, but without the search among parameters and submodules, which takes ten times as long."
-    return name in module.__dict__ or _class_has(type(module), name) or (isinstance(module, torch.jit.ScriptModule) and hasattr(module, name))
+    return name in module.__dict__ or (_may_have(type(module), name) and hasattr(module, name))
 
 
 def is_convolution(

@@ -186,8 +186,8 @@ def select_output(
         raise ValueError(f"model: expected floats, got {out.dtype}, which has no gradient (argmax? rounding?); explain what it is made from")
     if not callable(output):
         columns = out.reshape(n, -1)
-        out = columns[:, column_indices(output, columns.shape[1])]
-        out = out[:, 0] if isinstance(output, int) else out
+        wanted = column_indices(output, columns.shape[1])
+        out = columns[:, output if isinstance(output, int) else wanted]
     if not out.isfinite().all():
         raise ValueError(f"model: output {'' if callable(output) else f'{output} '}is NaN or infinite for some images; a map of it would mean nothing")
     return out

@@ -10,19 +10,19 @@ import copy
 import functools
 import types
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
-from itertools import chain
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.jit import ScriptModule
+from torch.nn.modules.batchnorm import _NormBase
 
 # %% ../nbs/02a_twin.ipynb #9620486d
-_OWN_DICTIONARIES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
-                     "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs")
-_HOOKS, _LEFT_OUT = _OWN_DICTIONARIES[3:], ("_backward_hooks", "_backward_pre_hooks")
+_FLAGS = ("_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs")  # number of a hook -> True
 _PLAIN = nn.Module().__dict__.keys() | {"_compiled_call_impl"}  # what every module has
 _ATOMS = frozenset({type(None), bool, int, float, str, bytes, torch.dtype, torch.device})  # types of values that hold nothing else
+_ORDINARY = (Tensor, nn.Parameter)
 
 
 def eval_twin(
@@ -36,15 +36,37 @@ def named_twins(
     model: nn.Module,  # any model that Python runs
 ) -> dict[str, nn.Module]:  # dotted name in the model, or in the twin where wrappers came off -> the twin's module; "" is the twin
     "`eval_twin`, and the way from each name to the twin's module. Errors as `check_model`."
+    return _named_twins(model)[0]
+
+
+def _named_twins(model: nn.Module) -> "tuple[dict[str, nn.Module], _Twins]":
     check_model(model)
-    twins: dict[int, Any] = {}
+    twins, names = _Twins(), {}
     _twin_module(model, twins)
     _point_hooks(twins)
-    names: dict[str, nn.Module] = {}
     _name_all(model, "", twins, names)
-    return names
+    return names, twins
 
 # %% ../nbs/02a_twin.ipynb #b3f47732
+class _Forgets(OrderedDict):
+    "Takes no hooks."
+
+    def __setitem__(self, number, hook):
+        pass
+
+    def move_to_end(self, number, last=True):
+        pass
+
+
+class _Twins(dict):
+    "id of a part of the model -> its twin."
+
+    def __init__(self):
+        none = _Forgets()  # hooks on the gradient stay out
+        self.shared = {"_backward_hooks": none, "_backward_pre_hooks": none, **{name: OrderedDict() for name in _FLAGS}}  # by all modules
+        self.hooked: list[OrderedDict] = []  # the dictionaries with a user's hooks
+
+
 def _name_all(module: nn.Module, name: str, twins: dict[int, Any], names: dict[str, nn.Module]) -> None:
     "Put a module and all in it into `names`; what is in a wrapper with and without the wrapper's name."
     inner = unwrap(module)
@@ -56,10 +78,10 @@ def _name_all(module: nn.Module, name: str, twins: dict[int, Any], names: dict[s
             _name_all(child, f"{name}.{part}" if name else part, twins, names)
 
 # %% ../nbs/02a_twin.ipynb #c738b626
-def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
+def _twin_module(module: nn.Module, twins: _Twins) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
-    if isinstance(module, torch.jit.ScriptModule):  # can't be taken apart; nothing in it can be hooked
+    if isinstance(module, ScriptModule):  # can't be taken apart; nothing in it can be hooked
         if module.training:
             raise ValueError(f"model: a scripted {module.original_name} in train mode can't be explained; call model.eval() first")
         return module
@@ -67,29 +89,50 @@ def _twin_module(module: nn.Module, twins: dict[int, Any]) -> nn.Module:
     if inner is not module:
         twins[id(module)] = _twin_module(inner, twins)
         return twins[id(module)]
-    if module._parameters or module._buffers:  # most have none
-        _check_tensors(module)
+    return _copy_module(module, twins)
+
+# %% ../nbs/02a_twin.ipynb #3d00714e
+def _copy_module(module: nn.Module, twins: _Twins) -> nn.Module:
+    "A module with modes, tables and hooks of its own, around the twins of what it holds."
     twin = twins[id(module)] = object.__new__(type(module))
-    old, new = module.__dict__, twin.__dict__
-    new.update(old, training=False, _compiled_call_impl=None)
-    for name in _OWN_DICTIONARIES:
-        if name in old:
-            new[name] = old[name].copy()
-    for name in _LEFT_OUT:
-        new[name] = OrderedDict()
-    if module._buffers:
-        new["_buffers"].update(_own_buffers(module, twins))
-    for name, child in module._modules.items():
-        new["_modules"][name] = None if child is None else _twin_module(child, twins)
-    for name, value in old.items():
+    old, new = module.__dict__, module.__dict__.copy()
+    object.__setattr__(twin, "__dict__", new)
+    new["training"] = False
+    parameters = new["_parameters"] = old["_parameters"].copy()
+    buffers = new["_buffers"] = old["_buffers"].copy()
+    new["_forward_hooks"], new["_forward_pre_hooks"] = OrderedDict(), OrderedDict()
+    new.update(twins.shared)
+    _copy_hooks(old, new, twins)
+    if "_compiled_call_impl" in new:
+        new["_compiled_call_impl"] = None
+    if parameters:
+        _check_tensors(module, parameters)
+    if buffers:
+        _check_tensors(module, buffers)
+        buffers.update(_own_buffers(module, twins))
+    children = new["_modules"] = old["_modules"].copy()
+    for name, child in children.items():
+        children[name] = None if child is None else _twin_module(child, twins)
+    for name, value in new.items():
         if name not in _PLAIN and not ((kind := type(value)) in _ATOMS or (kind is tuple and _ATOMS.issuperset(map(type, value)))):
             new[name] = _twin_value(value, twins)
     return twin
 
 # %% ../nbs/02a_twin.ipynb #9a2e76a7
-def _own_buffers(module: nn.Module, twins: dict[int, Any]) -> dict[str, Tensor]:
+def _copy_hooks(old: dict[str, Any], new: dict[str, Any], twins: _Twins) -> None:
+    "Take over the hooks on the forward pass, from one module's attributes into another's."
+    if not (old["_forward_hooks"] or old["_forward_pre_hooks"]):  # most have none
+        return
+    for name in ("_forward_hooks", "_forward_pre_hooks"):
+        new[name].update(old[name])
+        twins.hooked.append(new[name])
+    for name in _FLAGS:
+        twins.shared[name].update(old.get(name, ()))
+
+
+def _own_buffers(module: nn.Module, twins: _Twins) -> dict[str, Tensor]:
     "Copies of the buffers that a forward pass may write to: all but those of PyTorch's norms."
-    if isinstance(module, torch.nn.modules.batchnorm._NormBase):
+    if isinstance(module, _NormBase):
         return {}
     with torch.inference_mode(False), torch.no_grad():
         for t in module._buffers.values():
@@ -102,9 +145,11 @@ def unwrap(
     module: nn.Module,  # any module
 ) -> nn.Module:
     "The module inside torch.compile's, DataParallel's or DistributedDataParallel's wrapper, or the module itself."
+    if not module._modules:
+        return module
     if "module" in module._modules and isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return module.module
-    if "_orig_mod" in module._modules and not isinstance(module, torch.jit.ScriptModule):
+    if "_orig_mod" in module._modules and not isinstance(module, ScriptModule):
         return module._modules["_orig_mod"]
     return module
 
@@ -125,6 +170,8 @@ def _twin_value(value: Any, twins: dict[int, Any]) -> Any:
 # %% ../nbs/02a_twin.ipynb #2e84f48e
 def _rebuilt(value: Any, twin: Callable[[Any], Any]) -> Any:
     "A list, dictionary, function or plain object around the twins of its parts."
+    if type(value) is list and _ATOMS.issuperset(map(type, value)):  # every convolution has one
+        return value.copy()
     if type(value) in (list, tuple, set):
         return type(value)(twin(part) for part in value)
     if type(value) in (dict, OrderedDict, defaultdict):
@@ -182,14 +229,11 @@ def _rebuilt_function(function: types.FunctionType, twin: Callable[[Any], Any]) 
     return rebuilt
 
 # %% ../nbs/02a_twin.ipynb #07f58d22
-def _point_hooks(twins: dict[int, Any]) -> None:
+def _point_hooks(twins: _Twins) -> None:
     "Let users' hooks mean the twin where they mean the model."
-    hooked = [hooks for module in twins.values() if isinstance(module, nn.Module) for hooks in map(module.__dict__.get, _HOOKS)
-              if hooks and not isinstance(module, torch.jit.ScriptModule)]
-    for hooks in hooked:
+    for hooks in twins.hooked:
         for key, hook in hooks.items():
-            if not isinstance(hook, bool):
-                hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
+            hooks[key] = _rebuilt(hook, lambda part: _known(part, twins))
 
 # %% ../nbs/02a_twin.ipynb #3a4f9565
 def check_model(
@@ -205,10 +249,10 @@ def check_model(
         raise ValueError("model: an exported model runs without its modules, so no layer can be watched; explain the nn.Module that was exported")
 
 
-def _check_tensors(module: nn.Module) -> None:
+def _check_tensors(module: nn.Module, tensors: Mapping[str, Tensor | None]) -> None:
     "ValueError for a module without numbers."
-    for name, tensor in chain(module._parameters.items(), module._buffers.items()):
-        if tensor is None:
+    for name, tensor in tensors.items():
+        if tensor is None or (type(tensor) in _ORDINARY and not tensor.is_meta):
             continue
         if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
             raise ValueError(f"model: {name} of a {type(module).__name__} has no shape yet (a lazy module); run the model once on a batch of images")
@@ -221,11 +265,12 @@ def find_module(
     layer: nn.Module | str,  # one of its modules, or a dotted name
 ) -> tuple[dict[str, nn.Module], str]:  # the modules of a private twin by name, see `named_twins`; the layer's name
     "The layer's name, and a private twin to watch it in. ValueError when the model has no such layer."
-    names = named_twins(model)
-    found = layer if isinstance(layer, str) else next((name for name, module in model.named_modules() if module is layer), None)
+    names, twins = _named_twins(model)
+    twin = twins.get(id(layer), layer)
+    found = layer if isinstance(layer, str) else next((name for name, module in names.items() if module is twin), None)
     if found not in names:
         raise ValueError(f"layer: {layer_name(layer)} is not in the model; its last modules are {list(names)[-6:]}")
-    if isinstance(names[found], torch.jit.ScriptModule):
+    if isinstance(names[found], ScriptModule):
         raise ValueError(f"layer: {layer_name(layer)} is scripted, and can't be watched; choose a layer outside the scripted part")
     return names, found
 
