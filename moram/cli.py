@@ -20,6 +20,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
+from .memory import keep_memory
 
 # %% ../nbs/12_cli.ipynb #9f3ba9f5
 app = typer.Typer(
@@ -34,6 +35,7 @@ def main(version: Annotated[bool, typer.Option("--version", help="Show the versi
     if version:
         typer.echo(f"moram {__version__}")
         raise typer.Exit
+    keep_memory()  # the process is our own
 
 # %% ../nbs/12_cli.ipynb #909c7a1f
 OUT = typer.Option(help="Folder for the results; made if it is not there.")

@@ -7,6 +7,7 @@ __all__ = ['MoramWarning', 'all_finite', 'check_images', 'find_picture', 'map_te
            'run_model', 'likely_reason', 'check_output', 'column_indices', 'select_output']
 
 # %% ../nbs/02c_inputs.ipynb #d270810a
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,7 +26,7 @@ def all_finite(
     values: Tensor,  # float
 ) -> bool:
     "Whether none is NaN or infinite: a finite sum says so in a tenth of the time, unless values are so large that it overflows."
-    return bool(values.sum().isfinite() or values.isfinite().all())
+    return math.isfinite(values.sum().item()) or bool(values.isfinite().all())
 
 # %% ../nbs/02c_inputs.ipynb #8a0f3aa9
 def check_images(
@@ -188,7 +189,7 @@ def select_output(
         columns = out.reshape(n, -1)
         wanted = column_indices(output, columns.shape[1])
         out = columns[:, output if isinstance(output, int) else wanted]
-    if not out.isfinite().all():
+    if not all_finite(out.detach()):
         raise ValueError(f"model: output {'' if callable(output) else f'{output} '}is NaN or infinite for some images; a map of it would mean nothing")
     return out
 

@@ -73,9 +73,10 @@ def _name_all(module: nn.Module, name: str, twins: dict[int, Any], names: dict[s
     if inner is not module:
         _name_all(inner, name, twins, names)
     names[name] = twins.get(id(module), module)
+    path = f"{name}." if name else ""
     for part, child in module._modules.items():
         if child is not None:
-            _name_all(child, f"{name}.{part}" if name else part, twins, names)
+            _name_all(child, path + part, twins, names)
 
 # %% ../nbs/02a_twin.ipynb #c738b626
 def _twin_module(module: nn.Module, twins: _Twins) -> nn.Module:
