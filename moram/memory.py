@@ -11,7 +11,7 @@ import os
 
 # %% ../nbs/01b_memory.ipynb #e104eeac
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _MMAP_MAX = -3, -1, -4  # as malloc.h has them
-_OWN_WORD = {"GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"}  # a user who sets these knows why
+_USER_SETTINGS = {"GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"}
 
 
 def keep_memory() -> bool:  # whether the C library was told so
@@ -20,7 +20,7 @@ def keep_memory() -> bool:  # whether the C library was told so
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # not Linux
         return False
-    if _OWN_WORD & os.environ.keys():
+    if _USER_SETTINGS & os.environ.keys():
         return False
     told = mallopt(_MMAP_THRESHOLD, 2**28) or mallopt(_MMAP_MAX, 0)  # old versions refuse the first
     return bool(told and mallopt(_TRIM_THRESHOLD, -1))
