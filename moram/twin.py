@@ -244,7 +244,7 @@ def check_model(
     if not isinstance(model, nn.Module):
         way = "; explain the nn.Module that was exported" if type(model).__name__ == "ExportedProgram" else ""
         raise TypeError(f"model: expected a torch.nn.Module, got {type(model).__name__}{way}")
-    if isinstance(model, torch.jit.ScriptModule):
+    if isinstance(model, ScriptModule):
         raise ValueError("model: a scripted or traced model runs without its modules, so no layer can be watched; explain the nn.Module it was made from")
     if isinstance(model, torch.fx.GraphModule) and not any(n.op == "call_module" and n.target != "_guards_fn" for n in model.graph.nodes):
         raise ValueError("model: an exported model runs without its modules, so no layer can be watched; explain the nn.Module that was exported")
