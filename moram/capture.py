@@ -15,10 +15,10 @@ from weakref import WeakKeyDictionary, WeakSet
 import torch
 from torch import Tensor, nn
 
-from .grid import Call, Tokens, all_modules, apply_reshape, channel_axis, count_prefix_tokens, find_grid, may_tell, surely_channels_first, watched
+from .grid import Call, Tokens, apply_reshape, channel_axis, count_prefix_tokens, find_grid, may_tell, surely_channels_first, watched
 from .inputs import MoramWarning, check_images, check_inputs, check_output, find_picture, map_tensors, run_model, select_output  # noqa: F401
 from .path import TailPath, path_contributions
-from .twin import eval_twin, find_module, layer_name  # noqa: F401
+from .twin import eval_twin, find_module, layer_name, module_name  # noqa: F401
 
 # %% ../nbs/03_capture.ipynb #efe87d8c
 class Features(NamedTuple):
@@ -55,14 +55,18 @@ def find_head(
     model: nn.Module,  # any model
 ) -> nn.Linear:  # the last one of its modules
     "The last linear layer. ValueError when there is none."
-    linear = _last_linear(all_modules(model))
+    linear = _last_linear(model)
     if linear is None:
         raise ValueError("RAM needs a linear layer behind global average pooling and the model has none; use grad_ram or moram")
     return linear
 
 
-def _last_linear(modules: Sequence[nn.Module]) -> nn.Linear | None:
-    return next((module for module in reversed(modules) if isinstance(module, nn.Linear)), None)
+def _last_linear(module: nn.Module) -> nn.Linear | None:
+    "From the end, so that most of a model need not be looked at."
+    for child in reversed(module._modules.values()):
+        if child is not None and (found := _last_linear(child)):
+            return found
+    return module if isinstance(module, nn.Linear) else None
 
 # %% ../nbs/03_capture.ipynb #595f0f71
 class Pass:
@@ -98,7 +102,7 @@ def _head_of(head: nn.Linear | None, output: Any, k: int, channels: int) -> dict
     row = k if output == "all" else output if isinstance(output, int) else None if callable(output) else output[k]
     if row is None or head is None or head.in_features != channels or row >= head.out_features:
         return {}
-    return {"head_weight": head.weight[row].detach(), "head_bias": None if head.bias is None else head.bias[row].detach()}
+    return {"head_weight": head.weight.detach()[row], "head_bias": None if head.bias is None else head.bias.detach()[row]}
 
 # %% ../nbs/03_capture.ipynb #cc3ac422
 def run_pass(
@@ -115,10 +119,11 @@ def run_pass(
     check_output(output)
     if steps is None and reference is not None:
         raise ValueError("reference: contributions are what starts from it; give steps too, for example steps=16")
-    names, name = find_module(model, layer)
-    check_inputs(names[""], images)
-    path = TailPath(names, name, steps, reference)
-    path.told = reshape is not None or name in _CHANNELS_FIRST.get(model, ())
+    twin, module = find_module(model, layer)
+    check_inputs(twin, images)
+    path = TailPath(twin, module, steps, reference)
+    path.key = layer if isinstance(layer, str) else id(layer)
+    path.told = reshape is not None or path.key in _CHANNELS_FIRST.get(model, ())
     if steps is not None:
         _check_tail(model, path, images)
     for grad in (True,) if model in _NEEDS_GRADIENTS else (False, True):  # before the layer only where the model switches them off behind it
@@ -126,7 +131,7 @@ def run_pass(
         first = _gradients(outputs, 0, path.leaf)
         if first is not None:
             _remember(model, path, images, grad)
-            return Pass(path, outputs, single, first, grid, output, _last_linear(list(names.values())))
+            return Pass(path, outputs, single, first, grid, output, _last_linear(twin))
     raise ValueError(f"layer: the prediction does not depend on {layer_name(layer)} by a path with a gradient; choose a layer before "
                      "the head (or does the model cut gradients itself: inference_mode, detach, argmax, a reentrant checkpoint? A quantised layer has no "
                      "gradient: explain the float model)")
@@ -134,17 +139,17 @@ def run_pass(
 # %% ../nbs/03_capture.ipynb #b729920b
 _NEEDS_GRADIENTS: WeakSet[nn.Module] = WeakSet()  # models that switch gradients off behind their layer
 _ORDERED: WeakKeyDictionary[nn.Module, set[Tokens]] = WeakKeyDictionary()  # grids of tokens that were checked
-_CHANNELS_FIRST: WeakKeyDictionary[nn.Module, set[str]] = WeakKeyDictionary()  # layers of which the shape tells enough; it is looked at in every call
+_CHANNELS_FIRST: WeakKeyDictionary[nn.Module, set[str | int]] = WeakKeyDictionary()  # layers of which the shape tells enough; it is looked at in every call
 
 
 def _remember(model: nn.Module, path: TailPath, images: Any, grad: bool) -> None:
     "What need not be found out again. ValueError for tokens that are not in the grid's order."
     if grad:
         _NEEDS_GRADIENTS.add(model)
-    if path.layout is None and surely_channels_first(path.leaf.shape, find_picture(images).shape[2:]):
-        _CHANNELS_FIRST.setdefault(model, set()).add(path.name)
+    if path.layout is None and not path.told and surely_channels_first(path.leaf.shape, find_picture(images).shape[2:]):
+        _CHANNELS_FIRST.setdefault(model, set()).add(path.key)
     if path.tokens is not None and path.tokens not in _ORDERED.setdefault(model, set()):
-        check_token_order(path.names, path.tokens, images)
+        check_token_order(path.twin, path.tokens, images)
         _ORDERED[model].add(path.tokens)
 
 # %% ../nbs/03_capture.ipynb #a018eda5
@@ -159,7 +164,7 @@ def _gradients(outputs: Tensor, k: int, leaf: Tensor) -> Tensor | None:
     if not outputs.requires_grad:
         return None
     with torch.inference_mode(False), torch.enable_grad():
-        return _sum_gradients(outputs[:, k], [leaf], outputs.shape[1] > 1)[0]
+        return _sum_gradients(outputs if outputs.shape[1] == 1 else outputs[:, k], [leaf], outputs.shape[1] > 1)[0]
 
 
 def _sum_gradients(values: Tensor, inputs: list[Tensor], again: bool = True) -> tuple[Tensor | None, ...]:
@@ -175,10 +180,9 @@ def _sum_gradients(values: Tensor, inputs: list[Tensor], again: bool = True) -> 
 # %% ../nbs/03_capture.ipynb #c31bd0de
 def _run(path: TailPath, images: Any, output: Any, reshape: Callable | None, grad: bool) -> tuple[Tensor, bool, Callable]:
     "The outputs [rows, K], whether it is one by itself, and the function that gives the layer's grid."
-    picture, module = find_picture(images), path.names[path.name]
+    picture, twin, module = find_picture(images), path.twin, path.layer
     dims, path.calls, path.earlier = picture.ndim - 2, 0, []
     told = path.told or channel_axis(Call("", module, picture.shape)) == 1
-    twin = path.names[""]
     asked = {} if told else {name: m for name, m in twin.named_modules() if m is module or may_tell(m)}
     with torch.inference_mode(False), torch.set_grad_enabled(grad), watched(asked) as calls:
         handle = module.register_forward_hook(path, prepend=True)
@@ -205,30 +209,34 @@ def _run(path: TailPath, images: Any, output: Any, reshape: Callable | None, gra
 def _run_tail(path: TailPath, images: Any) -> Any:
     "The model's answer; an error behind the layer is one of the path's."
     try:
-        return run_model(path.names[""], images)
+        return run_model(path.twin, images)
     except (RuntimeError, ValueError) as error:
         if not path.steps or not path.calls:
             raise
-        raise ValueError(f"contributions: behind {path.name!r} the model failed on the path, which has {path.copies} rows for each picture: "
+        raise ValueError(f"contributions: behind {_name(path)!r} the model failed on the path, which has {path.copies} rows for each picture: "
                          "a branch bypasses the layer, or the batch size is fixed. Choose a layer that everything passes through, such as a "
                          f"whole block's output, or find_layer's ({error})") from error
 
 # %% ../nbs/03_capture.ipynb #6f4bab59
+def _name(path: TailPath) -> str:
+    return module_name(path.twin, path.layer)
+
+
 def _check_calls(path: TailPath, n: int) -> None:
     "ValueError or a warning unless the layer ran once, on the pictures."
     if not path.calls:
-        raise ValueError(f"layer: {path.name!r} was never reached on the way to the prediction; choose one that the model runs")
+        raise ValueError(f"layer: {_name(path)!r} was never reached on the way to the prediction; choose one that the model runs")
     if path.rows != n:
-        raise ValueError(f"layer: {path.name!r} gives {path.rows} rows for {n} pictures (windows, frames?); choose the whole block's output")
+        raise ValueError(f"layer: {_name(path)!r} gives {path.rows} rows for {n} pictures (windows, frames?); choose the whole block's output")
     if path.calls > 1 and path.steps:
-        raise ValueError(f"layer: {path.name!r} runs {path.calls} times in one pass; contributions need a layer that runs once")
+        raise ValueError(f"layer: {_name(path)!r} runs {path.calls} times in one pass; contributions need a layer that runs once")
 
 
 def _warn_calls(path: TailPath, outputs: Tensor) -> None:
     "A warning where an earlier call of the layer reaches the prediction by a way of its own."
     if path.earlier and outputs.requires_grad:
         if any(gradient is not None for gradient in _sum_gradients(outputs, path.earlier)):
-            warnings.warn(f"layer: {path.name!r} runs {path.calls} times in one pass, and only the last is explained; choose a layer behind them that "
+            warnings.warn(f"layer: {_name(path)!r} runs {path.calls} times in one pass, and only the last is explained; choose a layer behind them that "
                           "runs once", MoramWarning, stacklevel=5)
 
 # %% ../nbs/03_capture.ipynb #fb82e8b8
@@ -245,31 +253,31 @@ def _check_rows(path: TailPath, out: Any, made: bool) -> None:
 
 def _normalises_by_batch(path: TailPath) -> str | None:
     "The first batch norm without statistics of its own, in which pictures change each other."
-    norms = ((name, module) for name, module in path.names.items() if isinstance(module, nn.modules.batchnorm._BatchNorm))
+    norms = ((name, module) for name, module in path.twin.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm))
     return next((name for name, module in norms if module.running_mean is None), None)
 
 # %% ../nbs/03_capture.ipynb #454cb3a9
-_TAILS: WeakKeyDictionary[nn.Module, set[str]] = WeakKeyDictionary()  # layers that were tried with two pictures
+_TAILS: WeakKeyDictionary[nn.Module, set[str | int]] = WeakKeyDictionary()  # layers that were tried with two pictures
 
 
 def _check_tail(model: nn.Module, path: TailPath, images: Any) -> None:
     "ValueError where the path along the batch axis would change the predictions, or not reach them."
     if (name := _normalises_by_batch(path)) is not None:
         raise ValueError(f"contributions: {name!r} normalises by the batch, so pictures change each other; use track_running_stats=True")
-    if len(find_picture(images)) > 1 or path.name in _TAILS.get(model, ()):
+    if len(find_picture(images)) > 1 or path.key in _TAILS.get(model, ()):
         return
     doubled = map_tensors(images, lambda tensor: tensor if tensor.ndim == 0 else torch.cat([tensor, tensor]))
     with torch.inference_mode(False), torch.no_grad():
-        handle = path.names[path.name].register_forward_hook(path, prepend=True)
+        handle = path.layer.register_forward_hook(path, prepend=True)
         try:
             _run_tail(path, doubled)
         finally:
             handle.remove()
-    _TAILS.setdefault(model, set()).add(path.name)
+    _TAILS.setdefault(model, set()).add(path.key)
 
 # %% ../nbs/03_capture.ipynb #c26121d8
 def changed_cells(
-    names: Mapping[str, nn.Module],  # of a private twin
+    twin: nn.Module,  # a private one
     tokens: Tokens,  # the grid that they seem to have
     images: Any,  # one picture, a batch of 1; or several inputs
     other: Any,  # the same, changed somewhere
@@ -284,12 +292,12 @@ def changed_cells(
                 rows = out[0].flatten(1).T if on_grid else out[0, -cells:]
                 passes[-1].append((on_grid, rows.double() @ torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(0)).to(rows.device).double()))
 
-    handles = [module.register_forward_hook(keep) for module in names[""].modules() if not isinstance(module, torch.jit.ScriptModule)]
+    handles = [module.register_forward_hook(keep) for module in twin.modules() if not isinstance(module, torch.jit.ScriptModule)]
     try:
         with torch.inference_mode(False), torch.no_grad():
             for inputs in (images, other):
                 passes.append([])
-                run_model(names[""], inputs)
+                run_model(twin, inputs)
     finally:
         for handle in handles:
             handle.remove()
@@ -297,7 +305,7 @@ def changed_cells(
 
 # %% ../nbs/03_capture.ipynb #cf564adf
 def check_token_order(
-    names: Mapping[str, nn.Module],  # of a private twin
+    twin: nn.Module,  # a private one
     tokens: Tokens,  # the grid that they seem to have
     images: Tensor | Sequence | Mapping,  # one input, or several
 ) -> None:
@@ -306,7 +314,7 @@ def check_token_order(
     picture = find_picture(other)
     step = [pixels // cells for pixels, cells in zip(picture.shape[2:], tokens.grid, strict=True)]
     picture[(..., slice(step[0]), *(slice(pixels - s, pixels) for pixels, s in zip(picture.shape[3:], step[1:], strict=True)))] += 0.1
-    changed = changed_cells(names, tokens, one, other)
+    changed = changed_cells(twin, tokens, one, other)
     for i, (on_grid, cells) in enumerate(changed):
         before = {grid for is_grid, grid in changed[:i] if is_grid and len(grid) == len(cells)}
         if not on_grid and before and cells not in before:

@@ -154,9 +154,9 @@ def shares_step(
 ) -> bool:
     "Whether one step between cells explains all axes, rounding up or down."
     pairs = list(zip(grid, size, strict=True))
-    steps = range(1, max(pixels for _, pixels in pairs) + 1)
-    return (any(all(pixels // step <= cells <= -(-pixels // step) for cells, pixels in pairs) for step in steps)
-            or len({cells / pixels for cells, pixels in pairs}) == 1)
+    least = max(pixels // (cells + 1) for cells, pixels in pairs) + 1  # pixels // step <= cells from here on
+    most = min(((pixels - 1) // (cells - 1) for cells, pixels in pairs if cells > 1), default=least)  # cells <= ceil(pixels / step) up to here
+    return least <= most or len({cells / pixels for cells, pixels in pairs}) == 1
 
 
 def surely_channels_first(

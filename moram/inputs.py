@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .grid import all_modules, is_convolution
+from .grid import is_convolution
 
 # %% ../nbs/02c_inputs.ipynb #d99009ec
 class MoramWarning(UserWarning):
@@ -80,10 +80,12 @@ def map_tensors(
 # %% ../nbs/02c_inputs.ipynb #a1fa8505
 def convolution_dims(
     model: nn.Module,  # any model
+    given: int | None = None,  # spatial axes of the pictures at hand
 ) -> int | None:  # 1, 2 or 3; None without convolutions
-    "The spatial axes of a model's pictures, as its convolutions have them."
-    sizes = [module.kernel_size for module in all_modules(model) if is_convolution(module)]
-    return max((len(size) for size in sizes if isinstance(size, tuple)), default=None)
+    "The spatial axes of a model's pictures: the given ones if its first convolution has as many, or the most that a convolution has."
+    sizes = (len(module.kernel_size) for module in model.modules() if is_convolution(module) and isinstance(module.kernel_size, tuple))
+    first = next(sizes, None)
+    return first if first in (None, given) else max([first, *sizes])
 
 # %% ../nbs/02c_inputs.ipynb #d1a72d85
 def check_inputs(
@@ -95,7 +97,8 @@ def check_inputs(
     picture = find_picture(images)
     if isinstance(images, list) and len({part.shape if isinstance(part, Tensor) else None for part in images}) == 1 and picture.ndim == 3:
         raise ValueError(f"{name}: a list means several inputs; for {len(images)} pictures use torch.stack({name})")
-    dims = convolution_dims(model) or (picture.ndim - 2 if isinstance(picture, Tensor) and 3 <= picture.ndim <= 5 else 2)
+    given = picture.ndim - 2 if isinstance(picture, Tensor) else 2
+    dims = convolution_dims(model, given) or (given if 1 <= given <= 3 else 2)
     check_images(picture, dims, name)
     parts = images.values() if isinstance(images, Mapping) else images if isinstance(images, (tuple, list)) else ()
     for part in parts:

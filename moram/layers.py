@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .grid import Call, Tokens, all_modules, channel_axis, channels_last, count_prefix_tokens, find_grid, is_convolution, watched
 from .inputs import MoramWarning, check_inputs, find_picture, map_tensors, run_model
-from .twin import check_model, named_twins
+from .twin import check_model, eval_twin
 
 # %% ../nbs/03a_layers.ipynb #ad5d9898
 def cells_of(
@@ -84,28 +84,28 @@ def predicts_the_same(
     return difference(a, b) <= 1e-5
 
 # %% ../nbs/03a_layers.ipynb #f2c123b2
-def _run_watched(names: Mapping[str, nn.Module], images: Any, name: str = "", hook: Callable | None = None) -> tuple[Any, list[Tensor]]:
+def _run_watched(twin: nn.Module, images: Any, layer: nn.Module | None = None, hook: Callable | None = None) -> tuple[Any, list[Tensor]]:
     "What a private twin returns, and what its last linear layer is given, with a hook on one of its modules."
     given: list[Any] = []
-    linear = [module for module in names[""].modules() if isinstance(module, nn.Linear)][-1:]
+    linear = [module for module in twin.modules() if isinstance(module, nn.Linear)][-1:]
     handles = [module.register_forward_pre_hook(lambda module, inputs: given.extend(inputs)) for module in linear]
-    if hook:
-        handles.append(names[name].register_forward_hook(hook, prepend=True))
+    if layer is not None:
+        handles.append(layer.register_forward_hook(hook, prepend=True))
     try:
-        return run_model(names[""], images), [part for part in given if isinstance(part, Tensor) and part.ndim == 2]
+        return run_model(twin, images), [part for part in given if isinstance(part, Tensor) and part.ndim == 2]
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _answer(names: Mapping[str, nn.Module], images: Any, name: str = "", hook: Callable | None = None) -> Any:
+def _answer(twin: nn.Module, images: Any, layer: nn.Module | None = None, hook: Callable | None = None) -> Any:
     with torch.inference_mode(False), torch.no_grad():
-        return _run_watched(names, images, name, hook)
+        return _run_watched(twin, images, layer, hook)
 
 # %% ../nbs/03a_layers.ipynb #7b6885fe
 def moves_prediction(
-    names: Mapping[str, nn.Module],  # of a private twin
-    name: str,  # the layer's
+    twin: nn.Module,  # a private one
+    layer: nn.Module,  # in it
     images: Tensor | Sequence | Mapping,  # one picture, a batch of 1; or several inputs
     prefix: int = 0,  # tokens that are left alone
 ) -> bool:
@@ -117,40 +117,40 @@ def moves_prediction(
         noise[:, :prefix] = 0
         return out + noise
 
-    return not predicts_the_same(_answer(names, images), _answer(names, images, name, disturb))
+    return not predicts_the_same(_answer(twin, images), _answer(twin, images, layer, disturb))
 
 # %% ../nbs/03a_layers.ipynb #8d1f68d5
 def bypasses(
-    names: Mapping[str, nn.Module],  # of a private twin
-    name: str,  # the layer's
+    twin: nn.Module,  # a private one
+    layer: nn.Module,  # in it
     images: Tensor | Sequence | Mapping,  # one picture, a batch of 1; or several inputs
 ) -> bool:
     "Whether the prediction changes with the picture while a layer's output is held fixed."
     kept, given = [], []
-    first = _answer(names, images, name, lambda module, inputs, out: kept.append(out))
+    first = _answer(twin, images, layer, lambda module, inputs, out: kept.append(out))
 
     def hold(module: nn.Module, inputs: tuple, out: Tensor) -> Tensor:
         given.append(out)
         return kept[min(len(given), len(kept)) - 1]
 
     other = map_tensors(images, lambda t: t.flip(-1) * 0.5 + 0.1 if t.is_floating_point() and t.ndim > 2 else t)
-    passed = difference(first, _answer(names, other, name, hold))
-    return passed > 1e-5 or (passed > 0 and passed > 0.05 * difference(first, _answer(names, other)))  # under a tiny LayerScale all differences are small
+    passed = difference(first, _answer(twin, other, layer, hold))
+    return passed > 1e-5 or (passed > 0 and passed > 0.05 * difference(first, _answer(twin, other)))  # under a tiny LayerScale all differences are small
 
 # %% ../nbs/03a_layers.ipynb #089d08c1
 def movers(
-    names: Mapping[str, nn.Module],  # of a private twin
-    candidates: Sequence[str],  # layers that return tokens
+    twin: nn.Module,  # a private one
+    candidates: Mapping[str, nn.Module],  # name -> layer in it that returns tokens
     images: Tensor | Sequence | Mapping,  # one picture, a batch of 1; or several inputs
     prefix: int,  # tokens that are left out
 ) -> list[str]:  # in the same order
     "The layers whose patches, at least a quarter of them, have a gradient of the prediction, or move it when disturbed."
     kept: dict[str, Tensor] = {}
-    handles = [names[name].register_forward_hook(lambda module, inputs, out, name=name: kept.__setitem__(name, out)) for name in candidates]
+    handles = [layer.register_forward_hook(lambda module, inputs, out, name=name: kept.__setitem__(name, out)) for name, layer in candidates.items()]
     try:
         with torch.inference_mode(False), torch.enable_grad():
             images_ = map_tensors(images, lambda t: t.detach().clone().requires_grad_() if t.is_floating_point() else t)
-            out, given = _run_watched(names, images_)
+            out, given = _run_watched(twin, images_)
             total = sum((part * torch.randn(part.shape, generator=torch.Generator().manual_seed(0)).to(part)).sum() for part in (*numbers(out), *given))
             gradients = torch.autograd.grad(total, list(kept.values()), allow_unused=True)
     except RuntimeError:
@@ -162,7 +162,7 @@ def movers(
               for name, gradient in zip(kept, gradients, strict=False) if gradient is not None}
     if shares:
         return [name for name in reversed(shares) if shares[name] >= min(0.25, max(shares.values())) > 0]
-    return [name for name in candidates if moves_prediction(names, name, images, prefix)]
+    return [name for name, layer in candidates.items() if moves_prediction(twin, layer, images, prefix)]
 
 # %% ../nbs/03a_layers.ipynb #e519b1f3
 def unread_tokens(
@@ -209,21 +209,21 @@ def find_layer(
 
 # %% ../nbs/03a_layers.ipynb #b4513440
 def _find(model: nn.Module, images: Any, output: Any) -> _Found:
-    names, prefix = named_twins(model), count_prefix_tokens(model)
+    twin, prefix = eval_twin(model), count_prefix_tokens(model)
     if output is not None:
-        names[""].register_forward_hook(lambda module, inputs, out: output(out))
+        twin.register_forward_hook(lambda module, inputs, out: output(out))
     size = find_picture(images).shape[2:]
-    calls, one = _watch_one(names, images)
+    calls, one = _watch_one(twin, images)
     positions = find_candidates(calls, size, prefix)
-    candidates = {calls[i].name: find_grid(calls, i, size, prefix) for i in positions}
+    candidates = {calls[i].name: calls[i].module for i in positions}
     unread = unread_tokens(calls, positions[0], prefix)
-    first, tokens = None, [reshape for reshape in candidates.values() if isinstance(reshape, Tokens)]
+    first, tokens = None, [reshape for i in positions if isinstance(reshape := find_grid(calls, i, size, prefix), Tokens)]
     if tokens:
-        moving = movers(names, list(candidates), one, tokens[0].prefix)
+        moving = movers(twin, candidates, one, tokens[0].prefix)
     else:
-        moving = (name for name in candidates if moves_prediction(names, name, one))
+        moving = (name for name, layer in candidates.items() if moves_prediction(twin, layer, one))
     for name in moving:
-        found = _Found(name, bypasses(names, name, one), unread)
+        found = _Found(name, bypasses(twin, candidates[name], one), unread)
         first = first or found
         if not (found.bypassed and tokens):
             return found
@@ -233,14 +233,14 @@ def _find(model: nn.Module, images: Any, output: Any) -> _Found:
     return first
 
 # %% ../nbs/03a_layers.ipynb #7350939f
-def _watch_one(names: Mapping[str, nn.Module], images: Any) -> tuple[list[Call], Any]:
+def _watch_one(twin: nn.Module, images: Any) -> tuple[list[Call], Any]:
     "The calls for one picture, and that picture; for all of them where the model's batch size is fixed."
     one = map_tensors(images, lambda t: t[:1] if t.ndim else t)
-    with watched(dict(names[""].named_modules())) as calls:
+    with watched(dict(twin.named_modules())) as calls:
         try:
-            _answer(names, one)
+            _answer(twin, one)
         except (RuntimeError, ValueError):  # a fixed batch size? and if not, an error about all images
             calls.clear()
             one = images
-            _answer(names, one)
+            _answer(twin, one)
     return calls, one

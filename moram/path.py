@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .inputs import check_inputs, convolution_dims, run_model
+from .twin import module_name
 
 # %% ../nbs/02d_path.ipynb #c1d6660e
 def check_maps(
@@ -38,18 +39,18 @@ class TailPath:
 
     def __init__(
         self,
-        names: Mapping[str, nn.Module],  # of a private twin
-        name: str,  # the layer's
+        twin: nn.Module,  # a private one
+        layer: nn.Module,  # in it
         steps: int | None = None,  # S; None: no path, only the leaf
         reference: Any = None,  # a prediction, pictures, or None for zero activation
     ):
         check_steps(steps)
-        self.names, self.name, self.steps, self.calls = names, name, steps, 0
-        self.earlier, self.tokens = [], None  # leaves of calls before the last; the grid of its tokens, if found
-        self.told, self.layout = False, None  # whether the layout is known beforehand; the function from the layer's output to a grid
+        self.twin, self.layer, self.steps = twin, layer, steps
+        self.calls, self.earlier = 0, []  # leaves of calls before the last
+        self.told, self.layout, self.tokens = False, None, None  # is the layout known beforehand; from the layer's output to a grid; of tokens
         self.copies = 1 if steps is None else steps + 2  # rows behind the layer for each picture
         self.number = None if steps is None else as_number(reference)
-        self.start = None if steps is None or reference is None or self.number is not None else reference_activations(names, name, reference)
+        self.start = None if steps is None or reference is None or self.number is not None else reference_activations(twin, layer, reference)
 
     def __call__(self, module: nn.Module, inputs: tuple, out: Tensor) -> Tensor:
         check_maps(out)
@@ -106,8 +107,8 @@ def as_number(
 
 # %% ../nbs/02d_path.ipynb #424663fd
 def reference_activations(
-    names: Mapping[str, nn.Module],  # of a private twin
-    name: str,  # the layer's
+    twin: nn.Module,  # a private one
+    layer: nn.Module,  # in it
     pictures: Tensor | Sequence | Mapping,  # [M, C, H, W], or one picture [C, H, W]; several inputs as for the images
 ) -> Tensor:  # [1, ...], the mean of the layer's outputs
     "Activations that a path starts from. Errors as `check_inputs`."
@@ -117,19 +118,18 @@ def reference_activations(
         kept.append(out)
         raise LayerReached
 
-    dims = convolution_dims(names[""])
-    if isinstance(pictures, Tensor) and dims and pictures.ndim == dims + 1:
+    if isinstance(pictures, Tensor) and convolution_dims(twin, pictures.ndim - 2) == pictures.ndim - 1:
         pictures = pictures[None]
-    check_inputs(names[""], pictures, "reference")
-    handle = names[name].register_forward_hook(stop)
+    check_inputs(twin, pictures, "reference")
+    handle = layer.register_forward_hook(stop)
     try:
         with torch.inference_mode(False), torch.no_grad():
-            run_model(names[""], pictures)
+            run_model(twin, pictures)
     except LayerReached:
         return kept[0].mean(0, keepdim=True)
     finally:
         handle.remove()
-    raise ValueError(f"layer: {name!r} was never reached on the way to the prediction; choose one that the model runs")
+    raise ValueError(f"layer: {module_name(twin, layer)!r} was never reached on the way to the prediction; choose one that the model runs")
 
 # %% ../nbs/02d_path.ipynb #572bcef1
 def share_of_steps(

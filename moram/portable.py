@@ -25,15 +25,15 @@ WEIGHTS = {"grad_ram": lambda w: w, "moram": torch.abs, "raising": lambda w: w.c
 class WithMaps(nn.Module):
     "A model's predictions and maps from one forward pass; made by `with_maps`."
 
-    def __init__(self, names: dict[str, nn.Module], layer: str, head: nn.Linear, methods: Sequence[str], size: tuple[int, ...] | None, grid: Sequence[int]):
+    def __init__(self, twin: nn.Module, layer: nn.Module, head: nn.Linear, methods: Sequence[str], size: tuple[int, ...] | None, grid: Sequence[int]):
         super().__init__()
-        self.model, self.methods, self.outputs = names[""], tuple(methods), head.out_features
+        self.model, self.methods, self.outputs = twin, tuple(methods), head.out_features
         w = head.weight.detach()
         self.register_buffer("weights", torch.cat([WEIGHTS[name](w) for name in methods]))  # [M * K, C]
         for axis, (new, old) in enumerate(zip(size or (), grid, strict=False)):
             self.register_buffer(f"resample{axis}", resampling_matrix(old, new).to(w))
         self.axes, self.kept = len(size or ()), {}  # the layer's output, by thread
-        names[layer].register_forward_hook(self._keep)
+        layer.register_forward_hook(self._keep)
 
     def _keep(self, module: nn.Module, inputs: tuple, out: Tensor) -> None:
         self.kept[threading.get_ident()] = out
@@ -73,8 +73,8 @@ def with_maps(
     layer = find_layer(model, images) if layer is None else layer
     for features in run_pass(model, layer, images, "all"):
         ram(features)
-    names, name = find_module(model, layer)
+    twin, watched = find_module(model, layer)
     grid = features.activations.shape[2:]
     if size is not None and len(size) != len(grid):
         raise ValueError(f"size: expected {len(grid)} numbers for maps of {tuple(grid)}, got {size}")
-    return WithMaps(names, name, find_head(model), methods, size, grid).eval()
+    return WithMaps(twin, watched, find_head(model), methods, size, grid).eval()
