@@ -183,7 +183,7 @@ def _run(path: TailPath, images: Any, output: Any, reshape: Callable | None, gra
     picture, twin, module = find_picture(images), path.twin, path.layer
     dims, path.calls, path.earlier = picture.ndim - 2, 0, []
     told = path.told or channel_axis(Call("", module, picture.shape)) == 1
-    asked = {} if told else {name: m for name, m in twin.named_modules() if m is module or may_tell(m)}
+    asked = {} if told else {**{name: m for name, m in twin.named_modules() if may_tell(m)}, _name(path): module}
     with torch.inference_mode(False), torch.set_grad_enabled(grad), watched(asked) as calls:
         handle = module.register_forward_hook(path, prepend=True)
         try:
