@@ -143,6 +143,9 @@ def aim_row(
     values: Sequence[float],  # of several rounds
     holds: bool = True,  # whether all else that is asked for does
 ) -> dict[str, str]:  # a row of a table
-    "An aim beside what was reached, by the median, with a digit more than the aim has."
-    met, digits = "yes" if holds and median(values) <= aim else "no", len(f"{aim:g}".partition(".")[2])
-    return {"what": what, "against": against, "aim": f"{aim:g}", "reached": median_and_spread(values, max(2, digits + 1)), "met": met}
+    "An aim beside what was reached, by the median, with a digit more than the aim has, or as many as tell the two apart."
+    reached = median(values)
+    digits = max(2, len(f"{aim:g}".partition(".")[2]) + 1)
+    digits = next((more for more in range(digits, 9) if (round(reached, more) <= aim) == (reached <= aim)), 9)
+    met = "yes" if holds and reached <= aim else "no"
+    return {"what": what, "against": against, "aim": f"{aim:g}", "reached": median_and_spread(values, digits), "met": met}
