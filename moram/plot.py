@@ -4,26 +4,21 @@
 
 # %% auto #0
 __all__ = ['STYLES', 'EMPTY', 'style_colours', 'method_style', 'value_limits', 'show_image', 'show_map', 'compare', 'colour_bar',
-           'table1', 'figure1', 'as_drawing', 'load_ipython_extension']
+           'table1', 'figure1']
 
 # %% ../nbs/10_plot.ipynb #8bcc9750
-import io
-import re
-from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from itertools import cycle, groupby
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from itertools import cycle
 
 import torch
-from matplotlib import colormaps, rcParams
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from PIL import Image
 from torch import Tensor
 
+from .drawing import load_ipython_extension  # noqa: F401
 from .methods import Method, find_method
 
 # %% ../nbs/10_plot.ipynb #80b03ac4
@@ -244,82 +239,3 @@ def figure1(
         ax.legend(fontsize=7, loc="lower right")
     axes[0].set_ylabel("pixel accuracy")
     return fig
-
-# %% ../nbs/10_plot.ipynb #e94ab458
-def as_drawing(
-    fig: Figure,  # any
-) -> str:  # SVG
-    "A figure as a small drawing: lengths to a hundredth of a point, a style once for its neighbours, and nothing that is not seen."
-    fig.savefig(file := io.BytesIO(), format="svg", bbox_inches="tight", metadata={"Date": None})
-    text = file.getvalue().decode()
-    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text[text.index("<svg"):], flags=re.S)
-    used = {name for names in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text) for name in names}
-    text = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
-    text = re.sub(r'data:image/png;base64,\s*([^"]+)', _repack, re.sub(r' transform="rotate\(-0 [^"]*"', "", text))
-    text = re.sub(r'(?<= (?:d|x|y)=")[^"]+', _shorten, text)
-    font = next(iter(re.findall(r"font-family: [^;\"]+; ", text)), "")
-    root = ElementTree.fromstring(text.replace(font, "") if font else text)
-    _share_styles(root)
-    root.set("style", font + "stroke-linejoin: round; stroke-linecap: butt")  # instead of matplotlib's rule for *, which would win over a group's style
-    ElementTree.register_namespace("", "http://www.w3.org/2000/svg")
-    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _shorten(found: re.Match) -> str:
-    "Numbers in fewer digits; in a path without curves, a line to the next point needs no letter."
-    parts = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), found[0]).split()
-    return " ".join(parts if {"C", "Q"} & {*parts} else [part for part in parts if part != "L"])
-
-# %% ../nbs/10_plot.ipynb #9a613be1
-_SVG = "{http://www.w3.org/2000/svg}"
-
-
-def _share_styles(element: Element) -> None:
-    "Put neighbours of one style, or in one kind of group, into one group; take away empty groups, and the space between elements."
-    if element.tag == _SVG + "text":
-        return
-    element.text, parts = None, []
-    for child in element:
-        _share_styles(child)
-        child.tail = None
-        parts += child if child.tag == _SVG + "g" and not child.attrib else [child]
-    if element.tag != _SVG + "defs":  # what stands there has the style of the place where it is used
-        parts = [part for key, run in groupby(parts, _shared) for part in _in_one(key, list(run))]
-    element[:] = parts
-
-# %% ../nbs/10_plot.ipynb #59ff104f
-def _shared(part: Element) -> dict[str, str] | None:
-    "What a group around this element would say; None where there is nothing to share. `opacity` means something else for a group."
-    if part.tag == _SVG + "g":
-        return part.attrib
-    style = part.get("style")
-    return {"style": style} if style and not re.search(r"(?<!-)\bopacity", style) else None
-
-
-def _in_one(key: dict[str, str] | None, run: list[Element]) -> list[Element]:
-    if not key or len(run) == 1:
-        return run
-    group = Element(_SVG + "g", dict(key))
-    for part in run:
-        if part.tag != group.tag:
-            del part.attrib["style"]
-        group.extend(part if part.tag == group.tag else [part])
-    _share_styles(group)
-    return [group]
-
-# %% ../nbs/10_plot.ipynb #5b1d0e7c
-def _repack(found: re.Match) -> str:
-    "A picture as WebP without loss, in half the bytes of a PNG."
-    Image.open(io.BytesIO(b64decode(found[1]))).save(file := io.BytesIO(), "webp", lossless=True, quality=100, method=6)
-    return min(found[0], f"data:image/webp;base64,{b64encode(file.getvalue()).decode()}", key=len)
-
-# %% ../nbs/10_plot.ipynb #554bcbf7
-def load_ipython_extension(ipython) -> None:  # the shell, which `%load_ext moram.plot` gives
-    "Show a notebook's figures as drawings."
-    from matplotlib_inline.config import InlineBackend
-
-    ipython.run_line_magic("matplotlib", "inline")
-    rcParams.update({"image.interpolation": "none", "svg.fonttype": "none", "svg.hashsalt": "moram", "font.sans-serif": ["DejaVu Sans", "Verdana"]})
-    InlineBackend.instance(parent=ipython).figure_formats = {"svg"}
-    ipython.display_formatter.formatters["image/svg+xml"].for_type(Figure, as_drawing)

@@ -162,7 +162,7 @@ def test_families_have_one_colour_on_the_page_and_in_figures():
 
 
 def test_notebooks_are_small_together():
-    assert sum(path.stat().st_size for path in NOTEBOOKS) <= 3.5 * 2**20  # some sixty notebooks, their figures drawings that stay sharp
+    assert sum(path.stat().st_size for path in NOTEBOOKS) <= 3 * 2**20  # some sixty notebooks, their figures small drawings
 
 
 def test_the_checks_can_fail():
