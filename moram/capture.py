@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import torch
 from torch import Tensor, nn
 
-from .grid import Call, Tokens, apply_reshape, channel_axis, count_prefix_tokens, find_grid, may_tell, surely_channels_first, watched
+from .grid import Call, Tokens, apply_reshape, channel_axis, count_prefix_tokens, find_grid, last_linear, may_tell, surely_channels_first, watched
 from .inputs import MoramWarning, check_images, check_inputs, check_output, find_picture, map_tensors, run_model, select_output  # noqa: F401
 from .path import TailPath, path_contributions
 from .twin import eval_twin, find_module, layer_name, module_name  # noqa: F401
@@ -55,18 +55,10 @@ def find_head(
     model: nn.Module,  # any model
 ) -> nn.Linear:  # the last one of its modules
     "The last linear layer. ValueError when there is none."
-    linear = _last_linear(model)
+    linear = last_linear(model)
     if linear is None:
         raise ValueError("RAM needs a linear layer behind global average pooling and the model has none; use grad_ram or moram")
     return linear
-
-
-def _last_linear(module: nn.Module) -> nn.Linear | None:
-    "From the end, so that most of a model need not be looked at."
-    for child in reversed(module._modules.values()):
-        if child is not None and (found := _last_linear(child)):
-            return found
-    return module if isinstance(module, nn.Linear) else None
 
 # %% ../nbs/03_capture.ipynb #595f0f71
 class Pass:
@@ -131,7 +123,7 @@ def run_pass(
         first = _gradients(outputs, 0, path.leaf)
         if first is not None:
             _remember(model, path, images, grad)
-            return Pass(path, outputs, single, first, grid, output, _last_linear(twin))
+            return Pass(path, outputs, single, first, grid, output, last_linear(twin))
     raise ValueError(f"layer: the prediction does not depend on {layer_name(layer)} by a path with a gradient; choose a layer before "
                      "the head (or does the model cut gradients itself: inference_mode, detach, argmax, a reentrant checkpoint? A quantised layer has no "
                      "gradient: explain the float model)")

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from .grid import Call, Tokens, all_modules, channel_axis, channels_last, count_prefix_tokens, find_grid, is_convolution, watched
+from .grid import Call, Tokens, all_modules, channel_axis, channels_last, count_prefix_tokens, find_grid, is_convolution, last_linear, watched
 from .inputs import MoramWarning, check_inputs, find_picture, map_tensors, run_model
 from .twin import check_model, eval_twin
 
@@ -87,8 +87,8 @@ def predicts_the_same(
 def _run_watched(twin: nn.Module, images: Any, layer: nn.Module | None = None, hook: Callable | None = None) -> tuple[Any, list[Tensor]]:
     "What a private twin returns, and what its last linear layer is given, with a hook on one of its modules."
     given: list[Any] = []
-    linear = [module for module in twin.modules() if isinstance(module, nn.Linear)][-1:]
-    handles = [module.register_forward_pre_hook(lambda module, inputs: given.extend(inputs)) for module in linear]
+    linear = last_linear(twin)
+    handles = [] if linear is None else [linear.register_forward_pre_hook(lambda module, inputs: given.extend(inputs))]
     if layer is not None:
         handles.append(layer.register_forward_hook(hook, prepend=True))
     try:
