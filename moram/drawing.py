@@ -23,7 +23,7 @@ def as_drawing(
     fig: Figure,  # any
 ) -> str:  # SVG
     "A figure as a small drawing: lengths to a hundredth of a point, a style once for its neighbours, and nothing that is not seen."
-    fig.savefig(file := io.BytesIO(), format="svg", bbox_inches="tight", metadata={"Date": None})
+    fig.savefig(file := io.BytesIO(), format="svg", bbox_inches="tight")
     text = file.getvalue().decode()
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text[text.index("<svg"):], flags=re.S)
     used = {name for names in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text) for name in names}
