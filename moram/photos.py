@@ -9,6 +9,7 @@ __all__ = ['list_photos', 'explain_photo', 'picture_bytes', 'explain_photos', 'w
 # %% ../nbs/11c_photos.ipynb #cdb8c6a1
 import csv
 import os
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .explanation import explain
+from .inputs import MoramWarning
 from .methods import evidence, find_method, keep_features
 from .model import locked, write_atomically
 from .pictures import PictureFolder, find_pictures, open_picture
@@ -108,7 +110,10 @@ def write_predictions(
     rows: list[dict],  # from `explain_photos`
     out: Path,  # folder for predictions.csv
 ) -> None:
-    "The table of all pictures."
+    "The table of all pictures. A warning where it takes the place of another."
+    if (out / "predictions.csv").exists():
+        warnings.warn(f"{out / 'predictions.csv'}: that of an earlier run was replaced, and its maps and overlays stay; to keep both, choose another folder",
+                      MoramWarning, stacklevel=2)
     table = csv.DictWriter(lines := StringIO(), ["picture", "output", "prediction", "raised", "lowered", "method", "layer", "maps", "overlay"])
     table.writeheader()
     table.writerows(rows)
