@@ -108,6 +108,11 @@ class TestNotebook:
         long = [f"{len(cell)} lines: {cell[0]}" for cell in lines if len(cell) > 30]
         assert not long, long
 
+    def test_no_test_stands_where_it_can_not_fail(self, notebook):
+        "IPython shows the error of a captured cell nowhere, and goes on."
+        captured = [cell["source"] for cell in cells(notebook) if re.search("^%%capture", cell["source"], re.MULTILINE)]
+        assert not [source for source in captured if re.search(r"\bassert|test_fail", source)]
+
     def test_imports_what_it_names(self, notebook):
         for cell in cells(notebook):
             for source, name, _ in imports(python(cell["source"])):
